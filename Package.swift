@@ -7,15 +7,62 @@ let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+let nio: [Target.Dependency] = [
+  .product(name: "NIOCore", package: "swift-nio"),
+  .product(name: "NIOPosix", package: "swift-nio"),
+]
+
 let package = Package(
   name: "fairlead",
   products: [
-    .library(name: "Configuration", targets: ["Configuration"])
+    .executable(name: "fairlead", targets: ["Fairlead"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.1"),
+    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
   ],
   targets: [
     .target(name: "Configuration", swiftSettings: strict),
+    .target(name: "CLinux"),
+    .target(name: "Kernel", dependencies: ["CLinux"], swiftSettings: strict),
+    .target(name: "Proxy", dependencies: ["Configuration", "Kernel"], swiftSettings: strict),
+    .target(
+      name: "Health",
+      dependencies: nio + [
+        "Configuration",
+        .product(name: "NIOTLS", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ], swiftSettings: strict),
+    .target(
+      name: "Resolution", dependencies: nio + ["Configuration"], swiftSettings: strict),
+    .target(
+      name: "Telemetry", dependencies: ["Configuration", "Kernel", "Proxy"],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "Fairlead",
+      dependencies: nio + [
+        "Configuration", "Health", "Kernel", "Proxy", "Resolution", "Telemetry",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        .product(name: "X509", package: "swift-certificates"),
+        .product(name: "Crypto", package: "swift-crypto"),
+      ], swiftSettings: strict),
     .testTarget(
       name: "ConfigurationTests", dependencies: ["Configuration"],
       resources: [.copy("Fixtures")], swiftSettings: strict),
+    .testTarget(
+      name: "HealthTests",
+      dependencies: nio + [
+        "Health", "Configuration", .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ], swiftSettings: strict),
+    .testTarget(
+      name: "ResolutionTests", dependencies: nio + ["Resolution", "Configuration"],
+      swiftSettings: strict),
   ]
 )

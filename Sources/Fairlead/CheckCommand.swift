@@ -1,0 +1,36 @@
+// `fairlead check`: what `run` would say of these files, without running them.
+
+import ArgumentParser
+import Configuration
+
+struct CheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract: "Checks configuration files: exit status 0 when they can run, 1 when not.")
+
+  @Flag(help: "Also tell what is accepted without having an effect here.")
+  var verbose = false
+
+  @Flag(name: .customLong("print"), help: "Print the configuration as it was understood.")
+  var printsResult = false
+
+  @Argument(help: "haproxy.cfg files, or directories of *.cfg files.")
+  var files: [String]
+
+  func run() throws {
+    let loaded = ConfigurationLoader.load(files)
+    Console.show(loaded.diagnostics, notes: verbose)
+    loaded.problems.forEach(Console.say)
+    guard let configuration = loaded.configuration else {
+      let errors = loaded.diagnostics.count { $0.severity == .error } + loaded.problems.count
+      Console.say(errors == 1 ? "1 error found" : "\(errors) errors found")
+      throw ExitCode(1)
+    }
+    if printsResult {
+      Console.write(HAProxyDialect.print(configuration), to: 1)
+    } else {
+      let warnings = loaded.diagnostics.contains { $0.severity == .warning }
+      Console.print("Configuration file is valid" + (warnings ? " (with warnings)" : ""))
+    }
+  }
+}

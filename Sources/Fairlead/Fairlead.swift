@@ -1,0 +1,17 @@
+// The command line: `fairlead SUBCOMMAND …`. One file per subcommand.
+
+import ArgumentParser
+
+@main
+struct Fairlead: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "fairlead",
+    abstract: "Keeps a Kubernetes API endpoint alive: a TCP load balancer for existing haproxy.cfg"
+      + " files.",
+    version: Version.text,
+    subcommands: [RunCommand.self, CheckCommand.self])
+}
+
+enum Version {
+  static let text = "0.1.0"
+}

@@ -1,0 +1,115 @@
+// Decides whether a server is up: HAProxy's rise/fall counter and its choice of interval.
+// A pure value: it has no clock, no socket and no logger.
+
+import Configuration
+
+/// What checks (or an administrator) say about a server.
+public enum ServerState: Equatable, Hashable, Sendable {
+  case up
+  case down
+  /// `disable-on-404` answered 404 (HAProxy's NOLB): alive, no new sessions.
+  case stopping
+  /// Not checked and not used: `disabled`, set so at run time, or its name has no address.
+  case maintenance
+}
+
+/// The state of one server's checks (compatibility document, section 6.1).
+///
+/// `health` counts from 0 to rise + fall - 1; from `rise` on the server is up. A server starts
+/// at `rise`, the lowest value that is up, so that its first failure takes it down whatever
+/// `fall` is, and its first success makes it fully up.
+public struct CheckMachine: Equatable, Sendable {
+  public let rise: Int
+  public let fall: Int
+  /// 0...rise+fall-1.
+  public private(set) var health: Int
+  /// Never `.maintenance`: that is not a check's business.
+  public private(set) var state: ServerState = .up
+  /// The last status, `.initializing` before the first check.
+  public private(set) var status: CheckStatus = .initializing
+
+  private let interval: Duration
+  private let fastInterval: Duration
+  private let downInterval: Duration
+
+  /// What one result changed.
+  public struct Step: Equatable, Sendable {
+    /// The state before and after, when it changed.
+    public var transition: Transition?
+    /// Time until the next check, before spreading.
+    public var nextInterval: Duration
+    /// The status or the health differs from before: `option log-health-checks` logs this check.
+    public var isNews: Bool
+  }
+
+  public struct Transition: Equatable, Sendable {
+    public var from: ServerState
+    public var to: ServerState
+    public init(from: ServerState, to: ServerState) {
+      self.from = from
+      self.to = to
+    }
+  }
+
+  /// `rise` and `fall` below 1 count as 1.
+  public init(_ check: ServerCheck) {
+    rise = max(1, min(check.rise, 1 << 30))
+    fall = max(1, min(check.fall, 1 << 30))
+    interval = max(Limits.shortestInterval, check.interval)
+    fastInterval = max(Limits.shortestInterval, check.fastInterval ?? check.interval)
+    downInterval = max(Limits.shortestInterval, check.downInterval ?? check.interval)
+    health = rise
+  }
+
+  /// The highest health: fully up.
+  public var fullHealth: Int { rise + fall - 1 }
+  /// Up as far as checks say (a stopping server's checks pass).
+  public var isUp: Bool { health >= rise }
+
+  /// `UP` and `DOWN` count their way to the next change: `2/3 UP`, `1/2 DOWN`.
+  public var progress: (count: Int, of: Int) {
+    isUp ? (health - rise + 1, fall) : (health, rise)
+  }
+
+  /// Time from the end of a check to the start of the next.
+  public var nextInterval: Duration {
+    if health == fullHealth { return interval }
+    if state == .down && health == 0 { return downInterval }
+    return fastInterval
+  }
+
+  /// A check ended.
+  public mutating func handle(_ status: CheckStatus) -> Step {
+    let healthBefore = health
+    let statusBefore = self.status
+    self.status = status
+    let before = state
+    switch status.result {
+    case .failed:
+      if health > 0 { health -= 1 }
+      if health < rise { health = 0 }
+      if health == 0 { state = .down }
+    case .passed:
+      recover()
+      if isUp { state = .up }
+    case .conditionallyPassed:
+      recover()
+      if isUp { state = .stopping }
+    }
+    return Step(
+      transition: state == before ? nil : Transition(from: before, to: state),
+      nextInterval: nextInterval, isNews: health != healthBefore || status != statusBefore)
+  }
+
+  /// The server leaves maintenance: up, but the first failure takes it down again.
+  public mutating func restart() {
+    health = rise
+    state = .up
+  }
+
+  private mutating func recover() {
+    guard health < fullHealth else { return }
+    health += 1
+    if health >= rise { health = fullHealth }
+  }
+}

@@ -1,0 +1,71 @@
+// Every way a session can end. The one case is the log word and the metric label.
+
+/// How a session ended: who caused it, and in which phase. `code` is the pair that HAProxy's
+/// manual explains in section 8.5.
+public enum SessionEnd: UInt8, BitwiseCopyable, CaseIterable, Sendable {
+  case complete
+  case clientAbortWhileQueued
+  case clientAbortWhileConnecting
+  case clientAbort
+  case clientTimeout
+  case serverRefused
+  case connectTimeout
+  case serverAbort
+  case serverTimeout
+  case noServer
+  case queueTimeout
+  case queueFull
+  case proxyHeaderRejected
+  case outOfResources
+  case serverWentDown
+  case primaryCameBack
+  case killed
+
+  /// The two characters of `%ts`.
+  public var code: String {
+    switch self {
+    case .complete: "--"
+    case .clientAbortWhileQueued: "CQ"
+    case .clientAbortWhileConnecting: "CC"
+    case .clientAbort: "CD"
+    case .clientTimeout: "cD"
+    case .serverRefused, .noServer: "SC"
+    case .connectTimeout: "sC"
+    case .serverAbort: "SD"
+    case .serverTimeout: "sD"
+    case .queueTimeout: "sQ"
+    case .queueFull: "PQ"
+    case .proxyHeaderRejected: "PR"
+    case .outOfResources: "RC"
+    case .serverWentDown: "DC"
+    case .primaryCameBack: "UC"
+    case .killed: "KC"
+    }
+  }
+
+  /// The metric label, in snake case.
+  public var label: String {
+    switch self {
+    case .complete: "complete"
+    case .clientAbortWhileQueued: "client_abort_queued"
+    case .clientAbortWhileConnecting: "client_abort_connecting"
+    case .clientAbort: "client_abort"
+    case .clientTimeout: "client_timeout"
+    case .serverRefused: "server_refused"
+    case .connectTimeout: "connect_timeout"
+    case .serverAbort: "server_abort"
+    case .serverTimeout: "server_timeout"
+    case .noServer: "no_server"
+    case .queueTimeout: "queue_timeout"
+    case .queueFull: "queue_full"
+    case .proxyHeaderRejected: "proxy_header_rejected"
+    case .outOfResources: "out_of_resources"
+    case .serverWentDown: "server_went_down"
+    case .primaryCameBack: "primary_came_back"
+    case .killed: "killed"
+    }
+  }
+
+  /// Logged at level err under `option log-separate-errors`.
+  public var isError: Bool { self != .complete }
+}

@@ -1,0 +1,306 @@
+// The control plane's handle on the data plane: it starts the workers, turns configurations into
+// what they need, and tells them of servers that come and go. Owned by one actor; not thread-safe.
+
+import Configuration
+import Kernel
+import Synchronization
+
+/// What checks and operators say of a server.
+public enum ServerAvailability: Sendable, Equatable {
+  /// Takes sessions; `weightPermille` below 1000 while slow start raises it.
+  case up(weightPermille: Int)
+  case down
+  /// Takes no new sessions, keeps what it has (NOLB, drain).
+  case draining
+  /// `disabled`, or its name is not resolved.
+  case maintenance
+
+  public static var up: ServerAvailability { .up(weightPermille: 1000) }
+}
+
+/// Process-wide choices made at start.
+public struct EngineOptions: Sendable {
+  public var workers: Int
+  /// The most sessions the process can ever hold; its limit at a time is `setLimit`.
+  public var sessionCapacity: Int
+  /// Pipes for splice(2) per worker; 0 = copy only.
+  public var pipesPerWorker: Int
+  public init(workers: Int, sessionCapacity: Int, pipesPerWorker: Int) {
+    self.workers = workers
+    self.sessionCapacity = sessionCapacity
+    self.pipesPerWorker = pipesPerWorker
+  }
+}
+
+public final class ProxyEngine {
+  public let names = NameTable()
+  public let process = ProcessRuntime()
+  public let signal: RecordSignal
+  /// One per worker, for the log thread.
+  public let rings: [RecordRing]
+  public let options: EngineOptions
+
+  private let mailboxes: [Mailbox]
+  private var threads: [ThreadHandle] = []
+  private var openKeys: Set<String> = []
+  private var frontends: [String: FrontendRuntime] = [:]
+  private var backends: [String: BackendRuntime] = [:]
+  private var servers: [ServerReference: ServerRuntime] = [:]
+  private var bindRuntimes: [String: BindRuntime] = [:]
+  private var availability: [ServerReference: ServerAvailability] = [:]
+  private var installed: [String: InstalledBackend] = [:]
+  public private(set) var configuration = ProxyConfiguration()
+
+  private struct InstalledBackend {
+    let model: Backend
+    let settings: BackendSettings
+    let targets: [(reference: ServerReference, target: ServerTarget)]
+  }
+
+  /// Makes the workers; they wait until `apply`. Throws when descriptors or memory run out.
+  public init(_ options: EngineOptions) throws(KernelError) {
+    self.options = options
+    signal = try RecordSignal()
+    process.limit.store(options.sessionCapacity, ordering: .relaxed)
+    var mailboxes: [Mailbox] = []
+    for _ in 0..<options.workers { mailboxes.append(try Mailbox()) }
+    self.mailboxes = mailboxes
+    rings = (0..<options.workers).map { _ in RecordRing(capacity: Limits.recordRing) }
+    for number in 0..<options.workers {
+      let context = WorkerContext(
+        number: number, process: process, mailbox: mailboxes[number], peers: mailboxes,
+        ring: rings[number], signal: signal, sessionCapacity: options.sessionCapacity + 1,
+        maximumPipes: options.pipesPerWorker, splices: options.pipesPerWorker > 0)
+      let worker = try WorkerBox(context)
+      threads.append(try System.startThread(named: "worker-\(number)") { worker.run() })
+    }
+  }
+
+  // MARK: Applying a configuration
+
+  /// Replaces the running configuration in place. All new listeners are bound before anything
+  /// changes; when one cannot be, nothing changes and the error names it. Sessions go on.
+  public func apply(
+    _ new: ProxyConfiguration, addresses: [ServerReference: SocketAddress],
+    logBinding: (Frontend) -> AccessLogBinding
+  ) throws(BindError) {
+    let wanted = specifications(of: new)
+    var opened: [String: [Int32]] = [:]
+    do throws(BindError) {
+      for specification in wanted
+      where !openKeys.contains(specification.key) && opened[specification.key] == nil {
+        opened[specification.key] = try specification.open(count: mailboxes.count)
+      }
+    } catch {
+      opened.values.joined().forEach(Socket.close)
+      throw error
+    }
+    let tables = installBackends(new, addresses: addresses)
+    let assignments = assign(wanted, opened: opened, new: new, logBinding: logBinding)
+    for (number, mailbox) in mailboxes.enumerated() {
+      mailbox.post(.install(WorkerAssignment(listeners: assignments[number], tables: tables)))
+    }
+    openKeys = Set(wanted.map(\.key))
+    configuration = new
+  }
+
+  private func specifications(of configuration: ProxyConfiguration) -> [ListenerSpecification] {
+    configuration.frontends.filter { !$0.isDisabled }.flatMap { frontend in
+      frontend.binds.flatMap { bind in
+        bind.addresses.map {
+          ListenerSpecification(frontend: frontend, bind: bind, address: $0)
+        }
+      }
+    }
+  }
+
+  private func assign(
+    _ wanted: [ListenerSpecification], opened: [String: [Int32]], new: ProxyConfiguration,
+    logBinding: (Frontend) -> AccessLogBinding
+  ) -> [[ListenerAssignment]] {
+    var settings: [String: FrontendSettings] = [:]
+    for frontend in new.frontends where !frontend.isDisabled {
+      let runtime = frontends[frontend.name] ?? FrontendRuntime(name: frontend.name)
+      frontends[frontend.name] = runtime
+      settings[frontend.name] = FrontendSettings(
+        frontend, runtime: runtime, name: names.id(for: frontend.name),
+        backend: frontend.defaultBackend.flatMap { installed[$0]?.settings },
+        log: logBinding(frontend))
+    }
+    var assignments = mailboxes.map { _ in [ListenerAssignment]() }
+    var usedBinds: [String: BindRuntime] = [:]
+    var seen: Set<String> = []
+    for specification in wanted where seen.insert(specification.key).inserted {
+      guard let frontend = settings[specification.frontend.name] else { continue }
+      let limit = specification.bind.maxconn ?? 0
+      let line = "\(specification.frontend.name)|\(specification.bind.addresses)|\(limit)"
+      let bind = usedBinds[line] ?? bindRuntimes[line] ?? BindRuntime(limit: limit)
+      usedBinds[line] = bind
+      for number in mailboxes.indices {
+        assignments[number].append(
+          ListenerAssignment(
+            key: specification.key, descriptor: opened[specification.key]?[number] ?? -1,
+            frontend: frontend, bind: bind,
+            acceptsProxyHeader: specification.bind.acceptProxy, isTCP: specification.isTCP,
+            isShared: specification.isShared))
+      }
+    }
+    bindRuntimes = usedBinds
+    return assignments
+  }
+
+  private func installBackends(
+    _ new: ProxyConfiguration, addresses: [ServerReference: SocketAddress]
+  ) -> [BalancingTable] {
+    installed = [:]
+    var wantedServers: Set<ServerReference> = []
+    var tables: [BalancingTable] = []
+    for backend in new.backends where !backend.isDisabled {
+      let runtime =
+        backends[backend.name] ?? BackendRuntime(name: backend.name, slot: backends.count)
+      backends[backend.name] = runtime
+      let settings = BackendSettings(
+        backend, runtime: runtime, name: names.id(for: backend.name))
+      var targets: [(reference: ServerReference, target: ServerTarget)] = []
+      for server in backend.servers {
+        let reference = ServerReference(backend: backend.name, server: server.name)
+        wantedServers.insert(reference)
+        let target = makeTarget(
+          server, reference, backend, runtime, fullconn: fullconn(of: backend, in: new),
+          address: addresses[reference])
+        targets.append((reference, target))
+        if server.isDisabled, availability[reference] == nil {
+          availability[reference] = .maintenance
+        }
+      }
+      let made = InstalledBackend(model: backend, settings: settings, targets: targets)
+      installed[backend.name] = made
+      tables.append(makeTable(made))
+    }
+    availability = availability.filter { wantedServers.contains($0.key) }
+    servers = servers.filter { wantedServers.contains($0.key) }
+    return tables
+  }
+
+  /// `fullconn`, or a tenth of what the frontends that lead here may carry (manual, `fullconn`).
+  private func fullconn(of backend: Backend, in configuration: ProxyConfiguration) -> Int {
+    if let set = backend.fullconn { return set }
+    let limits = configuration.frontends.filter { $0.defaultBackend == backend.name }
+      .map { $0.maxconn ?? process.limit.load(ordering: .relaxed) }
+    return max(1, (limits.reduce(0, +) + 9) / 10)
+  }
+
+  private func makeTarget(
+    _ server: Server, _ reference: ServerReference, _ backend: Backend,
+    _ backendRuntime: BackendRuntime, fullconn: Int, address: SocketAddress?
+  ) -> ServerTarget {
+    let runtime = servers[reference] ?? ServerRuntime(name: server.name)
+    servers[reference] = runtime
+    var endpoint: NetworkEndpoint?
+    if case .ip(let ip, let port) = address { endpoint = NetworkEndpoint(ip, port: port) }
+    var prepared: KernelAddress?
+    if let address, server.host != .clientDestination, case .fixed = server.port {
+      prepared = try? KernelAddress(address)
+    }
+    let source = server.source ?? backend.source
+    return ServerTarget(
+      server, runtime: runtime, name: names.id(for: server.name), address: prepared,
+      endpoint: endpoint, source: source?.address.flatMap { try? KernelAddress($0) },
+      sourceInterface: source?.interface, backend: backendRuntime, fullconn: fullconn)
+  }
+
+  // MARK: Servers that come and go
+
+  /// Makes a change of a server known to every worker. Unknown servers are ignored: a check may
+  /// report once more after a reload has removed its server.
+  public func setAvailability(_ value: ServerAvailability, of reference: ServerReference) {
+    guard servers[reference] != nil, availability[reference] != value else { return }
+    availability[reference] = value
+    if case .up(let permille) = value {
+      servers[reference]?.limitPermille.store(permille, ordering: .relaxed)
+    }
+    guard let backend = installed[reference.backend] else { return }
+    let table = makeTable(backend)
+    for mailbox in mailboxes { mailbox.post(.table(table)) }
+    if case .up = value { return }
+    if let runtime = servers[reference], runtime.queued > 0 {
+      for mailbox in mailboxes { mailbox.post(.reassign(from: runtime)) }
+    }
+  }
+
+  public func availability(of reference: ServerReference) -> ServerAvailability {
+    availability[reference] ?? .up
+  }
+
+  /// Ends every session on the server.
+  public func endSessions(of reference: ServerReference, _ end: SessionEnd) {
+    guard let runtime = servers[reference] else { return }
+    for mailbox in mailboxes { mailbox.post(.endSessions(of: runtime, end)) }
+  }
+
+  private func makeTable(_ backend: InstalledBackend) -> BalancingTable {
+    var active: [WeightedServer] = []
+    var backups: [WeightedServer] = []
+    let scaled = backend.targets.contains {
+      if case .up(let permille) = availability(of: $0.reference) { return permille < 1000 }
+      return false
+    }
+    for (reference, target) in backend.targets where target.weight > 0 {
+      guard case .up(let permille) = availability(of: reference) else { continue }
+      let weight = scaled ? max(1, target.weight * 16 * permille / 1000) : target.weight
+      let usable = WeightedServer(target: target, weight: weight)
+      if target.isBackup { backups.append(usable) } else { active.append(usable) }
+    }
+    let chosen =
+      !active.isEmpty ? active : backend.model.allBackups ? backups : Array(backups.prefix(1))
+    return BalancingTable(
+      backend: backend.settings, algorithm: backend.model.balance,
+      hashType: backend.model.hashType, servers: chosen)
+  }
+
+  /// The most sessions at once from now on, at most the capacity.
+  public func setLimit(_ maxconn: Int) {
+    process.limit.store(min(maxconn, options.sessionCapacity), ordering: .relaxed)
+    for mailbox in mailboxes { mailbox.post(.resumeAccepting) }
+  }
+
+  // MARK: Reading
+
+  public func frontend(_ name: String) -> FrontendRuntime? { frontends[name] }
+  public func backend(_ name: String) -> BackendRuntime? { backends[name] }
+  public func server(_ reference: ServerReference) -> ServerRuntime? { servers[reference] }
+
+  /// Servers that could take sessions now: those in use, and backups in reserve.
+  public func usableServers(of backend: String) -> (active: Int, backup: Int) {
+    guard let backend = installed[backend] else { return (0, 0) }
+    var active = 0
+    var backup = 0
+    for (reference, target) in backend.targets {
+      guard case .up = availability(of: reference), target.weight > 0 else { continue }
+      if target.isBackup { backup += 1 } else { active += 1 }
+    }
+    return (active, backup)
+  }
+
+  // MARK: Stopping
+
+  /// Stops accepting. Open sessions go on.
+  public func drain() {
+    for mailbox in mailboxes { mailbox.post(.drain) }
+    openKeys = []
+  }
+
+  /// Ends every session and waits for the workers.
+  public func stop() {
+    for mailbox in mailboxes { mailbox.post(.stop) }
+    for thread in threads { thread.join() }
+    threads = []
+  }
+}
+
+/// Carries a worker to its thread.
+private final class WorkerBox: @unchecked Sendable {
+  private var worker: Worker
+  init(_ context: WorkerContext) throws(KernelError) { worker = try Worker.make(context) }
+  func run() { worker.run() }
+}
