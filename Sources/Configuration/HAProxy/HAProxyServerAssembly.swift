@@ -18,7 +18,7 @@ extension HAProxyParser {
     switch check.kind {
     case .connect: return .connect
     case .sslHello: return .sslHello
-    case .tcp: return check.tcpRules.isEmpty ? .connect : .script(check.tcpRules)
+    case .tcp: return .script(check.tcpRules)
     case .http: return .http(check.httpCheck())
     case .redis:
       // What HAProxy's own rules for `option redis-check` send and expect.

@@ -23,47 +23,42 @@ extension BalancingTable {
 }
 
 /// One period in which every server stands as often as its weight says, spread evenly. A server
-/// of weight w comes back every total/w positions; first the heaviest get their first turn.
-/// Weights 3, 2, 1 give A B A C A B, as HAProxy's.
+/// of weight w comes back total/w positions later, remainders carried along; positions that
+/// nobody claims go to the heaviest server that has not had a turn. Weights 3, 2, 1 give
+/// A B A C A B and 5, 1, 1 give A A A B A A C, as HAProxy's do.
 func smoothSequence(_ weights: [Int]) -> [UInt16] {
+  struct Turn {
+    var index: Int
+    var weight: Int
+    /// Position of the next turn; nil before the first.
+    var due: Int?
+    var remainder = 0
+    var left: Int
+  }
   let total = weights.reduce(0, +)
-  // Position of the next turn, as a fraction with the weight as denominator; nil = not started.
-  var next: [Int?] = weights.map { _ in nil }
-  var left = weights
+  var turns = weights.enumerated().map { Turn(index: $0, weight: $1, left: $1) }
   var result: [UInt16] = []
   result.reserveCapacity(total)
   for position in 0..<total {
-    var best: Int?
-    for (index, due) in next.enumerated() where left[index] > 0 {
-      guard let due, due <= position * weights[index] else { continue }
-      guard let current = best, let currentDue = next[current] else {
-        best = index
-        continue
-      }
-      let a = due * weights[current]
-      let b = currentDue * weights[index]
-      if a < b || (a == b && weights[index] > weights[current]) { best = index }
+    /// Among claims, the earliest; then the heavier; then file order.
+    func precedes(_ a: Turn, _ b: Turn) -> Bool {
+      let (first, second) = (a.due ?? position, b.due ?? position)
+      return first != second ? first < second : a.weight > b.weight
     }
-    if best == nil {
-      for index in weights.indices where next[index] == nil && left[index] > 0 {
-        if best.map({ weights[index] > weights[$0] }) ?? true { best = index }
-      }
-      if let best { next[best] = position * weights[best] }
+    let open = turns.indices.filter { turns[$0].left > 0 }
+    let claims = open.filter { (turns[$0].due ?? .max) <= position }
+    let fresh = open.filter { turns[$0].due == nil }
+    let candidates = !claims.isEmpty ? claims : !fresh.isEmpty ? fresh : open
+    guard var chosen = candidates.first else { break }
+    for other in candidates.dropFirst() where precedes(turns[other], turns[chosen]) {
+      chosen = other
     }
-    if best == nil {
-      for (index, due) in next.enumerated() where left[index] > 0 {
-        guard let due else { continue }
-        guard let current = best, let currentDue = next[current] else {
-          best = index
-          continue
-        }
-        if due * weights[current] < currentDue * weights[index] { best = index }
-      }
-    }
-    guard let chosen = best, let due = next[chosen] else { break }
-    result.append(UInt16(chosen))
-    left[chosen] -= 1
-    next[chosen] = due + total
+    result.append(UInt16(turns[chosen].index))
+    let weight = turns[chosen].weight
+    let remainder = turns[chosen].remainder + total % weight
+    turns[chosen].due = (turns[chosen].due ?? position) + total / weight + remainder / weight
+    turns[chosen].remainder = remainder % weight
+    turns[chosen].left -= 1
   }
   return result
 }

@@ -52,6 +52,8 @@ public final class BackendRuntime: Sendable {
   public let requeued = Atomic<Int>(0)
   /// Position in the balancing sequence, shared by all workers so that round robin is exact.
   let cursor = Atomic<Int>(0)
+  /// Numbers for `ServerRuntime.order`.
+  let orders = Atomic<Int>(0)
   let queue = PendingQueue()
   private let ends = EndCounters()
   init(name: String, slot: Int) {
@@ -76,6 +78,8 @@ public final class ServerRuntime: Sendable {
   public let retries = Atomic<Int>(0)
   public let redispatches = Atomic<Int>(0)
   let queue = PendingQueue()
+  /// When the load last changed, as a number: among equals, `leastconn` takes the lowest.
+  let order = Atomic<Int>(0)
   /// Share of `maxconn` that slow start grants now.
   let limitPermille = Atomic<Int>(1000)
   private let ends = EndCounters()

@@ -37,8 +37,8 @@ public enum SessionEnd: UInt8, BitwiseCopyable, CaseIterable, Sendable {
     case .queueFull: "PQ"
     case .proxyHeaderRejected: "PR"
     case .outOfResources: "RC"
-    case .serverWentDown: "DC"
-    case .primaryCameBack: "UC"
+    case .serverWentDown: "D-"
+    case .primaryCameBack: "U-"
     case .killed: "KC"
     }
   }

@@ -206,7 +206,8 @@ public final class ProxyEngine {
     return ServerTarget(
       server, runtime: runtime, name: names.id(for: server.name), address: prepared,
       endpoint: endpoint, source: source?.address.flatMap { try? KernelAddress($0) },
-      sourceInterface: source?.interface, backend: backendRuntime, fullconn: fullconn)
+      sourceInterface: source?.interface, backend: backendRuntime, fullconn: fullconn,
+      keepsOrder: backend.balance == .leastConnections)
   }
 
   // MARK: Servers that come and go

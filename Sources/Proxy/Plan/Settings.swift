@@ -130,9 +130,11 @@ final class ServerTarget: @unchecked Sendable {
   let portOffset: Int?
   let maxconn: Int
   let maxqueue: Int
+  let backend: BackendRuntime
+  /// The algorithm breaks ties by age.
+  let keepsOrder: Bool
   /// Backend load at which `minconn` has grown to `maxconn`.
   let fullconn: Int
-  let backend: BackendRuntime
   let weight: Int
   let isBackup: Bool
   let userTimeout_ms: Int32
@@ -142,7 +144,7 @@ final class ServerTarget: @unchecked Sendable {
   init(
     _ server: Server, runtime: ServerRuntime, name: NameID, address: KernelAddress?,
     endpoint: NetworkEndpoint?, source: KernelAddress?, sourceInterface: String?,
-    backend: BackendRuntime, fullconn: Int
+    backend: BackendRuntime, fullconn: Int, keepsOrder: Bool
   ) {
     settings = server
     self.runtime = runtime
@@ -156,6 +158,7 @@ final class ServerTarget: @unchecked Sendable {
     }
     self.backend = backend
     self.fullconn = fullconn
+    self.keepsOrder = keepsOrder
     followsClientAddress = server.host == .clientDestination
     if case .offset(let offset) = server.port { portOffset = offset } else { portOffset = nil }
     // HAProxy's manual, `minconn`: alone it is a plain limit.
@@ -184,7 +187,23 @@ final class ServerTarget: @unchecked Sendable {
   }
 
   /// Takes a place on the server. False when all are taken.
-  func takePlace() -> Bool { runtime.reserve(limit: presentLimit) }
+  func takePlace() -> Bool {
+    guard runtime.reserve(limit: presentLimit) else { return false }
+    noteLoadChange()
+    return true
+  }
+
+  func freePlace() {
+    runtime.sessions.subtract(1, ordering: .sequentiallyConsistent)
+    noteLoadChange()
+  }
+
+  /// Servers of equal load take turns in the order in which they came to it.
+  private func noteLoadChange() {
+    guard keepsOrder else { return }
+    runtime.order.store(
+      backend.orders.add(1, ordering: .relaxed).newValue, ordering: .relaxed)
+  }
 
   /// Whether a connection needs the address the client connected to.
   var needsClientDestination: Bool {

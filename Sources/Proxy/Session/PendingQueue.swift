@@ -8,13 +8,15 @@ struct Waiter: Sendable {
   let mailbox: Mailbox
   let index: UInt32
   let generation: UInt32
+  /// Sessions that had left the queue with a place when this one joined.
+  var ticket = 0
 }
 
 final class PendingQueue: Sendable {
   private struct State {
     var waiters: [Waiter] = []
     var first = 0
-    /// Numbers handed out, for positions in log lines.
+    /// Sessions that have left with a place.
     var taken = 0
   }
   private let state = Mutex(State())
@@ -22,8 +24,8 @@ final class PendingQueue: Sendable {
 
   var count: Int { length.load(ordering: .sequentiallyConsistent) }
 
-  /// Adds the waiter unless `reserve` finds a place after all. Returns the number of waiters
-  /// ahead, or nil when a place was found. The count is raised before the last look for a place,
+  /// Adds the waiter unless `reserve` finds a place after all. Returns its ticket, or nil when a
+  /// place was found. The count is raised before the last look for a place,
   /// and lowered places are announced before the count is read, so no wake-up is lost.
   func enqueue(_ waiter: Waiter, unless reserve: () -> Bool) -> Int? {
     length.add(1, ordering: .sequentiallyConsistent)
@@ -32,10 +34,16 @@ final class PendingQueue: Sendable {
         length.subtract(1, ordering: .sequentiallyConsistent)
         return nil
       }
+      var waiter = waiter
+      waiter.ticket = state.taken
       state.waiters.append(waiter)
-      return state.waiters.count - state.first - 1
+      return waiter.ticket
     }
   }
+
+  /// What the log calls the position in the queue: one more than the sessions that got a place
+  /// while this one waited (measured on HAProxy).
+  func position(ticket: Int) -> Int { state.withLock { $0.taken - ticket + 1 } }
 
   /// Takes the first waiter if `reserve` finds a place for it.
   func dequeue(if reserve: () -> Bool) -> Waiter? {

@@ -32,20 +32,21 @@ extension Worker {
     let session = sessions + Int(index)
     guard let backend = session.pointee.backend?.takeUnretainedValue() else { return }
     if ready & Epoll.Interest.error != 0 {
-      finish(index, abortEnd(session.pointee.state, isReset: true, backend))
+      finish(
+        index, abortEnd(session.pointee.state, isReset: !backend.abortOnClose))
     } else if ready & (Epoll.Interest.peerClosed | Epoll.Interest.hangUp) != 0 {
-      if backend.abortOnClose {
-        finish(index, abortEnd(session.pointee.state, isReset: false, backend))
+      // Someone who says nothing and leaves wants nothing; who has asked something may only
+      // have closed its sending side (measured on HAProxy, with and without abortonclose).
+      if backend.abortOnClose || !hasUnreadBytes(index) {
+        finish(index, abortEnd(session.pointee.state, isReset: false))
       } else {
         halves[Int(index) * 2].flags.insert(.peerClosed)
       }
     }
   }
 
-  private func abortEnd(
-    _ state: Session.State, isReset: Bool, _ backend: BackendSettings
-  ) -> SessionEnd {
-    if isReset, !backend.abortOnClose { return .clientAbort }
+  private func abortEnd(_ state: Session.State, isReset: Bool) -> SessionEnd {
+    if isReset { return .clientAbort }
     return state == .queued ? .clientAbortWhileQueued : .clientAbortWhileConnecting
   }
 
@@ -116,8 +117,6 @@ extension Worker {
     let table = backend.runtime.slot < tables.count ? tables[backend.runtime.slot] : nil
     let isUsable = table?.servers.contains { $0.target.runtime === target.runtime } ?? false
     if !isUsable, backend.redispatch != nil {
-      session.pointee.wasRedispatched = true
-      backend.runtime.redispatches.add(1, ordering: .relaxed)
       session.pointee.holdsPlace = false
       releasePlace(target, backend: backend)
       assignServer(index, avoiding: target.runtime)

@@ -21,6 +21,7 @@ extension Worker {
     session.pointee.client = peer
     session.pointee.accepted_ms = now_ms
     session.pointee.stateSince_ms = now_ms
+    session.pointee.routed_ms = now_ms
     session.pointee.accepted_us = wallClock_us()
     session.pointee.frontend = Unmanaged.passRetained(frontend)
     session.pointee.listener = UInt32(listener)
@@ -61,7 +62,7 @@ extension Worker {
       backend.runtime.sessionsMaximum.store(open, ordering: .relaxed)
     }
     backend.runtime.total.add(1, ordering: .relaxed)
-    session.pointee.stateSince_ms = now_ms
+    session.pointee.routed_ms = now_ms
     assignServer(index, avoiding: nil)
   }
 
@@ -97,15 +98,26 @@ extension Worker {
   /// The session has a place on the server.
   private mutating func take(_ target: ServerTarget, for index: UInt32) {
     let session = sessions + Int(index)
+    if let former = session.pointee.server, !session.pointee.waitsForServer {
+      if former.takeUnretainedValue().runtime !== target.runtime {
+        noteRedispatch(index, from: former.takeUnretainedValue())
+      }
+    }
     session.pointee.server?.release()
     session.pointee.server = Unmanaged.passRetained(target)
     session.pointee.holdsPlace = true
     session.pointee.waitsForServer = false
-    if session.pointee.queue_ms < 0 {
-      session.pointee.queue_ms = Int32(clamping: now_ms - session.pointee.stateSince_ms)
-    }
+    session.pointee.assigned_ms = now_ms
+    session.pointee.queue_ms = Int32(clamping: now_ms - session.pointee.routed_ms)
     target.runtime.total.add(1, ordering: .relaxed)
     connect(index, target)
+  }
+
+  /// The session moved to another server after a failure; the log shows a `+`.
+  private mutating func noteRedispatch(_ index: UInt32, from former: ServerTarget) {
+    sessions[Int(index)].wasRedispatched = true
+    former.runtime.redispatches.add(1, ordering: .relaxed)
+    former.backend.redispatches.add(1, ordering: .relaxed)
   }
 
   // MARK: Waiting for a place
@@ -118,7 +130,7 @@ extension Worker {
       mailbox: context.mailbox, index: index, generation: halves[Int(index) * 2].generation)
     var found: ServerTarget?
     let queue = backend.runtime.queue
-    let ahead = queue.enqueue(waiter) {
+    let ticket = queue.enqueue(waiter) {
       if queue.count > 1 { return false }
       found = table.reserveAny()
       return found != nil
@@ -127,7 +139,7 @@ extension Worker {
       take(found, for: index)
       return
     }
-    session.pointee.backendQueuePosition = Int32(clamping: (ahead ?? 0) + 1)
+    session.pointee.queueTicket = ticket ?? 0
     enterQueue(index, backend)
   }
 
@@ -140,35 +152,43 @@ extension Worker {
       finish(index, .queueFull)
       return
     }
-    let ahead = target.runtime.queue.enqueue(waiter) {
+    let ticket = target.runtime.queue.enqueue(waiter) {
       target.takePlace()
     }
-    guard let ahead else {
+    guard let ticket else {
       take(target, for: index)
       return
     }
     session.pointee.server?.release()
     session.pointee.server = Unmanaged.passRetained(target)
     session.pointee.waitsForServer = true
-    session.pointee.serverQueuePosition = Int32(clamping: ahead + 1)
+    session.pointee.queueTicket = ticket
     enterQueue(index, backend)
   }
 
   private mutating func enterQueue(_ index: UInt32, _ backend: BackendSettings) {
     let session = sessions + Int(index)
     session.pointee.state = .queued
-    if session.pointee.queue_ms < 0 { session.pointee.stateSince_ms = now_ms }
+    session.pointee.stateSince_ms = now_ms
     register(index, Side.client)
     armTimer(index)
   }
 
   /// A place on `server` was taken for this session by whoever freed it.
-  mutating func placeGranted(_ index: UInt32, generation: UInt32, server: ServerTarget) {
+  mutating func placeGranted(_ waiter: Waiter, server: ServerTarget, position: Int) {
+    let index = waiter.index
     let session = sessions + Int(index)
-    guard halves[Int(index) * 2].generation == generation, session.pointee.state == .queued else {
+    guard halves[Int(index) * 2].generation == waiter.generation,
+      session.pointee.state == .queued
+    else {
       // The session gave up meanwhile: the place goes to the next one.
       releasePlace(server, backend: nil)
       return
+    }
+    if session.pointee.waitsForServer {
+      session.pointee.serverQueuePosition = Int32(clamping: position)
+    } else {
+      session.pointee.backendQueuePosition = Int32(clamping: position)
     }
     take(server, for: index)
   }
@@ -178,13 +198,17 @@ extension Worker {
   mutating func leaveQueue(_ index: UInt32) {
     let session = sessions + Int(index)
     let generation = halves[Int(index) * 2].generation
+    let ticket = session.pointee.queueTicket
     if session.pointee.waitsForServer, let server = session.pointee.server {
-      _ = server.takeUnretainedValue().runtime.queue.remove(
-        mailbox: context.mailbox, index: index, generation: generation)
+      let queue = server.takeUnretainedValue().runtime.queue
+      session.pointee.serverQueuePosition = Int32(clamping: queue.position(ticket: ticket))
+      _ = queue.remove(mailbox: context.mailbox, index: index, generation: generation)
     } else if let backend = session.pointee.backend {
-      _ = backend.takeUnretainedValue().runtime.queue.remove(
-        mailbox: context.mailbox, index: index, generation: generation)
+      let queue = backend.takeUnretainedValue().runtime.queue
+      session.pointee.backendQueuePosition = Int32(clamping: queue.position(ticket: ticket))
+      _ = queue.remove(mailbox: context.mailbox, index: index, generation: generation)
     }
+    session.pointee.queue_ms = Int32(clamping: now_ms - session.pointee.routed_ms)
   }
 
   /// The server went away: sessions that wait for it, and for no other, choose again.
@@ -205,7 +229,7 @@ extension Worker {
 
   /// Frees a place and hands it to the first session that waits for it.
   func releasePlace(_ target: ServerTarget, backend: BackendSettings?) {
-    target.runtime.sessions.subtract(1, ordering: .sequentiallyConsistent)
+    target.freePlace()
     if target.runtime.queue.count > 0 { wakeWaiter(of: target.runtime.queue, target) }
     if let backend, backend.runtime.queue.count > 0 {
       wakeAnyWaiter(of: backend)
@@ -216,7 +240,7 @@ extension Worker {
     let waiter = queue.dequeue { target.takePlace() }
     if let waiter {
       waiter.mailbox.post(
-        .granted(index: waiter.index, generation: waiter.generation, server: target))
+        .granted(waiter, server: target, position: queue.position(ticket: waiter.ticket) - 1))
     }
   }
 
@@ -224,14 +248,15 @@ extension Worker {
     guard backend.runtime.slot < tables.count, let table = tables[backend.runtime.slot] else {
       return
     }
+    let queue = backend.runtime.queue
     var granted: ServerTarget?
-    let waiter = backend.runtime.queue.dequeue {
+    let waiter = queue.dequeue {
       granted = table.reserveAny()
       return granted != nil
     }
     if let waiter, let granted {
-      waiter.mailbox.post(
-        .granted(index: waiter.index, generation: waiter.generation, server: granted))
+      let position = queue.position(ticket: waiter.ticket) - 1
+      waiter.mailbox.post(.granted(waiter, server: granted, position: position))
     }
   }
 
@@ -245,8 +270,8 @@ extension Worker {
         return granted != nil
       }
       guard let waiter, let granted else { break }
-      waiter.mailbox.post(
-        .granted(index: waiter.index, generation: waiter.generation, server: granted))
+      let position = queue.position(ticket: waiter.ticket) - 1
+      waiter.mailbox.post(.granted(waiter, server: granted, position: position))
     }
     for server in table.servers {
       while server.target.runtime.queue.count > 0 {
@@ -297,7 +322,7 @@ extension Worker {
       finish(index, .outOfResources)
       return
     }
-    if backend.abortOnClose { register(index, Side.client) }
+    register(index, Side.client)
     if backend.timeoutConnect_ms >= 0 { armTimer(index) }
   }
 
@@ -346,7 +371,7 @@ extension Worker {
       let frontend = session.pointee.frontend?.takeUnretainedValue(),
       let target = session.pointee.server?.takeUnretainedValue()
     else { return }
-    session.pointee.connect_ms = Int32(clamping: now_ms - session.pointee.stateSince_ms)
+    session.pointee.connect_ms = Int32(clamping: now_ms - session.pointee.assigned_ms)
     session.pointee.state = .established
     pair[Side.server].last_ms = now_ms
     pair[Side.client].last_ms = now_ms
@@ -401,9 +426,6 @@ extension Worker {
       finish(index, end)
     case .redispatch:
       countRetry(index, target, backend)
-      session.pointee.wasRedispatched = true
-      target.runtime.redispatches.add(1, ordering: .relaxed)
-      backend.runtime.redispatches.add(1, ordering: .relaxed)
       session.pointee.holdsPlace = false
       releasePlace(target, backend: backend)
       assignServer(index, avoiding: target.runtime)

@@ -87,6 +87,10 @@ struct Session: BitwiseCopyable {
   var handshake_ms: Int32 = 0
   var queue_ms: Int32 = -1
   var connect_ms: Int32 = -1
+  /// When the session first looked for a server, and when it last found one.
+  var routed_ms: Int64 = 0
+  var assigned_ms: Int64 = 0
+  var queueTicket = 0
   var serverQueuePosition: Int32 = 0
   var backendQueuePosition: Int32 = 0
   var client = NetworkEndpoint()

@@ -10,7 +10,7 @@ enum WorkerMessage: Sendable {
   /// A backend's usable servers changed.
   case table(BalancingTable)
   /// A place on a server became free for a session that waits.
-  case granted(index: UInt32, generation: UInt32, server: ServerTarget)
+  case granted(Waiter, server: ServerTarget, position: Int)
   /// A limit that made this worker stop accepting has room again.
   case resumeAccepting
   /// Ends the sessions of one server.

@@ -144,8 +144,8 @@ struct Worker: ~Copyable {
       switch message {
       case .install(let assignment): install(assignment)
       case .table(let table): replaceTable(table)
-      case .granted(let index, let generation, let server):
-        placeGranted(index, generation: generation, server: server)
+      case .granted(let waiter, let server, let position):
+        placeGranted(waiter, server: server, position: position)
       case .resumeAccepting: resumeListeners()
       case .endSessions(let server, let end): endSessions(of: server, end)
       case .reassign(let server): reassignWaiters(of: server)

@@ -1,0 +1,106 @@
+"""Fixtures of the system tests, and the alarm that bounds each of them.
+
+Run from anywhere: `python3 -m pytest Tests/SystemTests`. Root is needed for the namespaces.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from harness.peers import Script, ScriptedServer
+from harness.proxies import FAIRLEAD, HAPROXY, UNDER_TEST, Proxy
+
+DEFAULT_LIMIT_SECONDS = 60
+
+
+class TookTooLong(Exception):
+    """The test ran into its limit."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "limit(seconds): the longest this test may take")
+    config.addinivalue_line("markers", "fairlead_only: HAProxy does not have this behaviour")
+
+
+def pytest_report_header() -> str:
+    program = HAPROXY if UNDER_TEST.kind == "haproxy" else FAIRLEAD
+    return f"proxy under test: {program}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if UNDER_TEST.kind != "haproxy":
+        return
+    for item in items:
+        if item.get_closest_marker("fairlead_only"):
+            item.add_marker(pytest.mark.skip(reason="Fairlead only; running against HAProxy"))
+
+
+@contextlib.contextmanager
+def _alarm(item: pytest.Item) -> Iterator[None]:
+    marker = item.get_closest_marker("limit")
+    seconds = marker.args[0] if marker else DEFAULT_LIMIT_SECONDS
+
+    def ring(number: int, frame: Any) -> None:
+        raise TookTooLong(f"{item.name} took longer than {seconds} s")
+
+    previous = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    with _alarm(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    with _alarm(item):
+        return (yield)
+
+
+@pytest.fixture
+def start(request: pytest.FixtureRequest) -> Iterator[Callable[..., Proxy]]:
+    """Start the proxy under test with a configuration; it ends with the test."""
+    request.node.started = started = []
+    with contextlib.ExitStack() as stack:
+
+        def starter(configuration: str, **options: Any) -> Proxy:
+            proxy = stack.enter_context(UNDER_TEST(configuration, **options))
+            started.append(proxy)
+            return proxy
+
+        yield starter
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., ScriptedServer]]:
+    """Start a scripted server; it ends with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def starter(script: Script, **options: Any) -> ScriptedServer:
+            server = ScriptedServer(script, **options)
+            stack.callback(server.close)
+            return server
+
+        yield starter
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+    """Show what the proxies of a failed test wrote."""
+    report = yield
+    if report.failed:
+        for proxy in getattr(item, "started", []):
+            report.sections.append((f"{proxy.kind} {proxy.file}", proxy.process.transcript()))
+    return report

@@ -1,0 +1,1 @@
+"""The parity scenarios: importing a module registers its plays."""
