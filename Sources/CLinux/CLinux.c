@@ -198,6 +198,11 @@ long fl_peek(int fd, void *bytes, size_t count) {
   RETRY(long, recv(fd, bytes, count, MSG_PEEK | MSG_DONTWAIT));
 }
 
+// TCP gives bytes up without copying them anywhere when they are truncated to nothing.
+long fl_discard(int fd, size_t count) {
+  RETRY(long, recv(fd, NULL, count, MSG_TRUNC | MSG_DONTWAIT));
+}
+
 long fl_send(int fd, const void *bytes, size_t count) {
   RETRY(long, send(fd, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL));
 }

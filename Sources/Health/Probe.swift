@@ -125,13 +125,23 @@ final class Probe: @unchecked Sendable {
 
   private func connected(_ channel: any Channel, _ connection: ProbeTarget.Connection) {
     self.channel = channel
+    guard let proxy = connection.proxy else { return begin(channel, connection) }
     let current = generation
-    if let proxy = connection.proxy {
-      let header = ProxyHeader.bytes(
-        proxy, local: channel.localAddress, remote: channel.remoteAddress)
-      // Ordered before anything that follows; a failure shows on the channel itself.
-      channel.writeAndFlush(ByteBuffer(bytes: header), promise: nil)
+    let header = ProxyHeader.bytes(
+      proxy, local: channel.localAddress, remote: channel.remoteAddress)
+    // A bare check ends right here, and closing drops what is not written yet.
+    channel.writeAndFlush(ByteBuffer(bytes: header)).whenComplete { [self] result in
+      guard current == generation else { return }
+      switch result {
+      case .success: begin(channel, connection)
+      case .failure(let error): act(machine.failed(.transport(Self.words(error))))
+      }
     }
+  }
+
+  /// The connection stands, its PROXY header sent: TLS or the first rule is next.
+  private func begin(_ channel: any Channel, _ connection: ProbeTarget.Connection) {
+    let current = generation
     guard let tls = connection.tls else {
       startReading()
       return act(machine.connected(handshakeFollows: false))
@@ -164,7 +174,8 @@ final class Probe: @unchecked Sendable {
     generation += 1
     guard let channel else { return }
     self.channel = nil
-    guard current?.lingers != true else { return channel.close(promise: nil) }
+    // A reset right behind a PROXY header would take the header with it.
+    if current?.lingers == true || current?.proxy != nil { return channel.close(promise: nil) }
     // A reset spares both sides the TIME_WAIT of a connection per check.
     if let options = channel as? any SocketOptionProvider {
       _ = options.setSoLinger(linger(l_onoff: 1, l_linger: 0))

@@ -89,6 +89,9 @@ public enum Socket {
     _ fd: Int32, _ bytes: UnsafeMutableRawPointer, _ count: Int
   ) -> IOResult { IOResult(fl_peek(fd, bytes, count)) }
 
+  /// Drops received bytes of a TCP socket unread, so that closing it sends FIN and not RST.
+  public static func discardReceived(_ fd: Int32, _ count: Int) { _ = fl_discard(fd, count) }
+
   @inlinable @inline(__always)
   public static func send(_ fd: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> IOResult {
     IOResult(fl_send(fd, bytes, count))

@@ -12,6 +12,10 @@ struct AccessLine {
   func append(
     _ record: SessionRecord, format: AccessLogFormat, to line: inout LineBuffer
   ) {
+    if let problem = record.end.proxyHeaderProblem {
+      appendRefusal(record, problem, to: &line)
+      return
+    }
     switch format {
     case .basic: appendBasic(record, to: &line)
     case .tcplog: appendTCPLog(record, to: &line)
@@ -34,6 +38,21 @@ struct AccessLine {
     line.append(" (")
     line.append(names.name(record.frontendName) ?? "")
     line.append("/TCP)")
+  }
+
+  /// `10.0.0.1:40000 [21/Nov/2026:01:52:06.516] frontend/listener: problem`
+  private func appendRefusal(
+    _ record: SessionRecord, _ problem: String, to line: inout LineBuffer
+  ) {
+    append(endpoint: record.client, to: &line)
+    line.append(" [")
+    appendAcceptDate(record, to: &line)
+    line.append("] ")
+    line.append(names.name(record.frontendName) ?? "")
+    line.append("/")
+    line.append(names.name(record.listenerName) ?? "")
+    line.append(": ")
+    line.append(problem)
   }
 
   private func append(endpoint: NetworkEndpoint, to line: inout LineBuffer) {

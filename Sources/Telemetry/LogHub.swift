@@ -244,7 +244,8 @@ private struct LogWriter {
       to: &line, format: target.format, facility: target.facility, level: shown, tag: tag,
       sendsHostName: hostName, now_us: now_us, context: context)
     line.append(contentsOf: text)
-    line.truncate(to: target.maximumLength)
+    line.truncate(to: target.maximumLength - 1)
+    line.append(byte: UInt8(ascii: "\n"))
     sink(target.destination).send(line.bytes)
   }
 

@@ -8,7 +8,7 @@ import Proxy
 
 final class LogSink {
   /// A stream that does not take its lines keeps this much back before lines are dropped.
-  private static let pendingLimit_bytes = 256 * 1024
+  private static let pendingLimit_bytes = 64 * 1024
   /// Writes of at most this size to a pipe that polls as writable never block (PIPE_BUF).
   private static let chunk_bytes = 4096
   private static let retry_us: Int64 = 1_000_000
@@ -54,15 +54,14 @@ final class LogSink {
     droppedTotal += 1
   }
 
-  /// One message, without a final newline.
+  /// One message with its final newline, which HAProxy's datagrams carry as well.
   func send(_ line: [UInt8]) {
     if isDatagram {
       sendDatagram(line)
-    } else if pending.count - pendingStart + line.count + 1 > LogSink.pendingLimit_bytes {
+    } else if pending.count - pendingStart + line.count > LogSink.pendingLimit_bytes {
       drop()
     } else {
       pending.append(contentsOf: line)
-      pending.append(UInt8(ascii: "\n"))
     }
   }
 

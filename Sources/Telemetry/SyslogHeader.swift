@@ -38,8 +38,7 @@ enum SyslogHeader {
       appendBSDTime(time, to: &line)
       line.append(" ")
       if format == .rfc3164 || sendsHostName != nil {
-        let name = sendsHostName.flatMap { $0.isEmpty ? nil : $0 } ?? context.hostName
-        line.append(name)
+        line.append(name(sendsHostName, context) ?? "localhost")
         line.append(" ")
       }
       line.append(tag)
@@ -49,15 +48,20 @@ enum SyslogHeader {
     case .rfc5424:
       bracket(priority, &line)
       line.append("1 ")
-      appendISO(time, microseconds: nil, to: &line)
+      appendISO(time, microseconds: Int(now_us % 1_000_000), to: &line)
       line.append(" ")
-      line.append(sendsHostName.flatMap { $0.isEmpty ? nil : $0 } ?? context.hostName)
+      line.append(name(sendsHostName, context) ?? "-")
       line.append(" ")
       line.append(tag)
       line.append(" ")
       line.append(context.processID)
       line.append(" - - ")
     }
+  }
+
+  /// The name `log-send-hostname` asks for; nil when it was not given.
+  private static func name(_ configured: String?, _ context: SyslogContext) -> String? {
+    configured.map { $0.isEmpty ? context.hostName : $0 }
   }
 
   private static func bracket(_ value: Int, _ line: inout LineBuffer) {
@@ -84,7 +88,7 @@ enum SyslogHeader {
   }
 
   private static func appendISO(
-    _ time: CalendarTime, microseconds: Int?, to line: inout LineBuffer
+    _ time: CalendarTime, microseconds: Int, to line: inout LineBuffer
   ) {
     line.append(Int(time.year), width: 4)
     line.append("-")
@@ -93,10 +97,8 @@ enum SyslogHeader {
     line.append(Int(time.day), width: 2)
     line.append("T")
     appendClock(time, to: &line)
-    if let microseconds {
-      line.append(".")
-      line.append(microseconds, width: 6)
-    }
+    line.append(".")
+    line.append(microseconds, width: 6)
     appendOffset(time, separator: ":", to: &line)
   }
 

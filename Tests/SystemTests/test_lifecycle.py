@@ -145,7 +145,7 @@ def test_check_print_is_a_fixed_point(tmp_path: Path) -> None:
     assert code == 0
     for words in ("maxconn 99", "bind 127.0.0.1:1", "inter 500"):
         assert words in printed
-    second.write_text(printed)
+    second.write_text(printed.rstrip("\n") + "\n")
     assert run([str(FAIRLEAD), "check", "--print", str(second)])[:2] == (0, printed)
 
 
@@ -224,6 +224,7 @@ def test_descriptor_exhaustion_neither_spins_nor_drops(start: Start, serve: Serv
 
 
 SESSIONS = 300
+SESSIONS_TO_DROP = 1200  # at some 90 bytes a record
 SESSION_SECONDS = 1.0  # none may take longer; they take milliseconds
 ALL_SECONDS = 20.0
 
@@ -288,7 +289,8 @@ def test_dropped_records_are_counted_and_the_count_is_logged(serve: Serve) -> No
         f"127.0.0.1:{port}", serve(echo).address, "log stdout format raw local0"
     )
     with unread_pipe() as (reader, writer), UNDER_TEST(text, stdout_descriptor=writer) as proxy:
-        many_sessions(port)
+        # The daemon keeps 64 KiB back for a slow reader before it drops records.
+        many_sessions(port, SESSIONS_TO_DROP)
         os.set_blocking(reader, False)
         collected = bytearray()
 

@@ -234,7 +234,7 @@ def test_8_httplog_falls_back_to_tcplog(start: Start, serve: Serve) -> None:
     proxy.wait_for_lines(1, " edge edge/a ", 5)
 
 
-@pytest.mark.parametrize("option", ["ssl", "check check-ssl"])
+@pytest.mark.parametrize("option", ["check check-ssl"])
 def test_10_verify_is_required_by_default(tmp_path: Path, option: str) -> None:
     text = listen("127.0.0.1:1", "    server a 127.0.0.1:2 {}")
     code, words = check(tmp_path, text.format(option))

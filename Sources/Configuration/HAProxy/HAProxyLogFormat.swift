@@ -14,8 +14,14 @@ enum HAProxyLogFormat {
     "CC", "CS", "HM", "HP", "HPO", "HQ", "HU", "HV", "Ta", "Tq", "Tr", "TR", "r", "tr", "trg",
     "trl",
   ]
-  static let emptyAliases: Set<String> = [
-    "ID", "ST", "hr", "hrl", "hs", "hsl", "sslc", "sslv", "OG",
+  static let emptyAliases: Set<String> = ["ID", "ST", "sslc", "sslv", "OG"]
+  /// Captured headers: there are none, and nothing stands for them.
+  static let absentAliases: Set<String> = ["hr", "hrl", "hs", "hsl"]
+  /// Sample fetches (manual, sections 7.3.2 and 7.3.3) that say the same as an alias.
+  static let samples: [String: LogField] = [
+    "src": .clientIP, "src_port": .clientPort, "dst": .frontendIP, "dst_port": .frontendPort,
+    "fe_name": .frontendName, "be_name": .backendName, "srv_name": .serverName,
+    "hostname": .hostname, "pid": .processID,
   ]
 
   static func compile(_ format: String) -> (items: [LogFormatItem], problems: [Problem]) {
@@ -90,8 +96,17 @@ enum HAProxyLogFormat {
         guard apply(inside, to: &flags, start) else { return }
       }
       if position < bytes.count, bytes[position] == UInt8(ascii: "[") {
-        _ = skip(to: UInt8(ascii: "]"))
-        return fail(start, "sample expressions '%[…]' are not supported; use aliases such as %ci")
+        guard let name = skip(to: UInt8(ascii: "]")) else {
+          return fail(start, "missing ']' after a sample expression")
+        }
+        if let field = HAProxyLogFormat.samples[name] {
+          items.append(.field(field, flags))
+          return
+        }
+        return fail(
+          start,
+          "sample expression '%[\(name)]' is not supported; those that are: "
+            + HAProxyLogFormat.samples.keys.sorted().joined(separator: ", "))
       }
       let from = position
       while position < bytes.count, isAlphanumeric(bytes[position]) { position += 1 }
@@ -110,6 +125,8 @@ enum HAProxyLogFormat {
         items.append(.field(field, flags))
       } else if HAProxyLogFormat.emptyAliases.contains(name) {
         items.append(.field(.httpOnly, flags))
+      } else if HAProxyLogFormat.absentAliases.contains(name) {
+        return
       } else if HAProxyLogFormat.httpAliases.contains(name) {
         items.append(.field(.httpOnly, flags))
         fail(

@@ -15,6 +15,7 @@ final class BindRuntime: Sendable {
 /// unchanged one is kept over a reload.
 struct ListenerAssignment: Sendable {
   let key: String
+  let name: NameID
   /// A new socket to take over; -1 when the worker has it already.
   let descriptor: Int32
   let frontend: FrontendSettings
@@ -32,6 +33,7 @@ struct WorkerAssignment: Sendable {
 
 struct WorkerListener {
   var key: String
+  var name: NameID
   var descriptor: Int32
   var frontend: FrontendSettings
   var bind: BindRuntime
@@ -66,7 +68,7 @@ extension Worker {
 
   private mutating func open(_ wanted: ListenerAssignment) {
     let listener = WorkerListener(
-      key: wanted.key, descriptor: wanted.descriptor, frontend: wanted.frontend,
+      key: wanted.key, name: wanted.name, descriptor: wanted.descriptor, frontend: wanted.frontend,
       bind: wanted.bind, acceptsProxyHeader: wanted.acceptsProxyHeader, isTCP: wanted.isTCP,
       isShared: wanted.isShared)
     let free = listeners.firstIndex {

@@ -27,6 +27,8 @@ struct ListenerSpecification {
   let frontend: Frontend
   let bind: Bind
   let address: SocketAddress
+  /// How log lines name the listener within its frontend.
+  let name: String
 
   /// Equal keys mean that an open socket can be kept.
   var key: String {

@@ -15,7 +15,11 @@ public enum SessionEnd: UInt8, BitwiseCopyable, CaseIterable, Sendable {
   case noServer
   case queueTimeout
   case queueFull
-  case proxyHeaderRejected
+  case proxyHeaderMissing
+  case proxyHeaderTimeout
+  case proxyHeaderTruncated
+  case proxyHeaderUnknown
+  case proxyHeaderInvalid
   case outOfResources
   case serverWentDown
   case primaryCameBack
@@ -35,7 +39,9 @@ public enum SessionEnd: UInt8, BitwiseCopyable, CaseIterable, Sendable {
     case .serverTimeout: "sD"
     case .queueTimeout: "sQ"
     case .queueFull: "PQ"
-    case .proxyHeaderRejected: "PR"
+    case .proxyHeaderMissing, .proxyHeaderTimeout, .proxyHeaderTruncated, .proxyHeaderUnknown,
+      .proxyHeaderInvalid:
+      "PR"
     case .outOfResources: "RC"
     case .serverWentDown: "D-"
     case .primaryCameBack: "U-"
@@ -58,11 +64,28 @@ public enum SessionEnd: UInt8, BitwiseCopyable, CaseIterable, Sendable {
     case .noServer: "no_server"
     case .queueTimeout: "queue_timeout"
     case .queueFull: "queue_full"
-    case .proxyHeaderRejected: "proxy_header_rejected"
+    case .proxyHeaderMissing: "proxy_header_missing"
+    case .proxyHeaderTimeout: "proxy_header_timeout"
+    case .proxyHeaderTruncated: "proxy_header_truncated"
+    case .proxyHeaderUnknown: "proxy_header_unknown"
+    case .proxyHeaderInvalid: "proxy_header_invalid"
     case .outOfResources: "out_of_resources"
     case .serverWentDown: "server_went_down"
     case .primaryCameBack: "primary_came_back"
     case .killed: "killed"
+    }
+  }
+
+  /// What the log says of a connection whose PROXY header was not accepted; nil for all others.
+  public var proxyHeaderProblem: String? {
+    switch self {
+    case .proxyHeaderMissing: "Connection closed while waiting for PROXY protocol header"
+    case .proxyHeaderTimeout: "Timeout while waiting for PROXY protocol header"
+    case .proxyHeaderTruncated: "Truncated PROXY protocol header received"
+    case .proxyHeaderUnknown:
+      "Received something which does not look like a PROXY protocol header"
+    case .proxyHeaderInvalid: "Received an invalid PROXY protocol header"
+    default: nil
     }
   }
 

@@ -15,6 +15,8 @@ public struct SessionRecord: BitwiseCopyable, Sendable {
   public var source = NetworkEndpoint()
   public var server = NetworkEndpoint()
   public var frontendName: NameID = .none
+  /// The bind line's `name`, or the listener's number within the frontend.
+  public var listenerName: NameID = .none
   public var backendName: NameID = .none
   /// `.none` prints `<NOSRV>`.
   public var serverName: NameID = .none

@@ -106,11 +106,13 @@ public final class ProxyEngine {
 
   private func specifications(of configuration: ProxyConfiguration) -> [ListenerSpecification] {
     configuration.frontends.filter { !$0.isDisabled }.flatMap { frontend in
-      frontend.binds.flatMap { bind in
-        bind.addresses.map {
-          ListenerSpecification(frontend: frontend, bind: bind, address: $0)
+      frontend.binds.flatMap { bind in bind.addresses.map { (bind, $0) } }
+        .enumerated().map { position, line in
+          let (bind, address) = line
+          return ListenerSpecification(
+            frontend: frontend, bind: bind, address: address,
+            name: bind.name ?? "\(bind.id ?? position + 1)")
         }
-      }
     }
   }
 
@@ -139,7 +141,7 @@ public final class ProxyEngine {
       for number in mailboxes.indices {
         assignments[number].append(
           ListenerAssignment(
-            key: specification.key, descriptor: opened[specification.key]?[number] ?? -1,
+            key: specification.key, name: names.id(for: specification.name), descriptor: opened[specification.key]?[number] ?? -1,
             frontend: frontend, bind: bind,
             acceptsProxyHeader: specification.bind.acceptProxy, isTCP: specification.isTCP,
             isShared: specification.isShared))

@@ -25,18 +25,8 @@ extension Worker {
     let pair = halves + Int(index) * 2
     let this = pair + side
     let other = pair + (1 - side)
-    var flags = this.pointee.flags
-    let readEvents =
-      Epoll.Interest.readable | Epoll.Interest.peerClosed | Epoll.Interest.hangUp
-      | Epoll.Interest.error
-    if ready & readEvents != 0 {
-      flags.insert(.readable)
-      if ready & Epoll.Interest.error != 0 {
-        flags.insert(.failed)
-      } else if ready & (Epoll.Interest.peerClosed | Epoll.Interest.hangUp) != 0 {
-        flags.insert(.peerClosed)
-      }
-      this.pointee.flags = flags
+    if note(ready, on: this) {
+      let flags = this.pointee.flags
       if !flags.contains(.ended) || flags.contains(.failed) {
         if !settle(index, side, pump(from: this, to: other)) { return }
       }
@@ -44,6 +34,24 @@ extension Worker {
     if ready & Epoll.Interest.writable != 0, other.pointee.hasStuckBytes {
       _ = settle(index, 1 - side, pump(from: other, to: this))
     }
+  }
+
+  /// Remembers what an event says of reading. True when there is something to read.
+  @inline(__always) @discardableResult
+  func note(_ ready: UInt32, on half: UnsafeMutablePointer<Half>) -> Bool {
+    let readEvents =
+      Epoll.Interest.readable | Epoll.Interest.peerClosed | Epoll.Interest.hangUp
+      | Epoll.Interest.error
+    if ready & readEvents == 0 { return false }
+    var flags = half.pointee.flags
+    flags.insert(.readable)
+    if ready & Epoll.Interest.error != 0 {
+      flags.insert(.failed)
+    } else if ready & (Epoll.Interest.peerClosed | Epoll.Interest.hangUp) != 0 {
+      flags.insert(.peerClosed)
+    }
+    half.pointee.flags = flags
+    return true
   }
 
   /// Moves what can be moved from `source` to `sink`.

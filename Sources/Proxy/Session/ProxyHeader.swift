@@ -7,6 +7,10 @@ import Kernel
 enum ProxyHeader {
   enum Decoded: Equatable {
     case incomplete
+    /// Longer than a header of version 1 can be.
+    case endless
+    /// Not a PROXY header at all, or one of a version that does not exist.
+    case unknown
     case invalid
     /// `length` bytes belong to the header. No addresses: LOCAL or UNKNOWN, keep the real ones.
     case valid(length: Int, source: NetworkEndpoint?, destination: NetworkEndpoint?)
@@ -29,9 +33,9 @@ enum ProxyHeader {
   ///  | addresses and extensions (length bytes)                     |
   private static func decodeVersion2(_ bytes: UnsafeRawBufferPointer) -> Decoded {
     for position in 0..<min(signature.count, bytes.count)
-    where bytes[position] != signature[position] { return .invalid }
+    where bytes[position] != signature[position] { return .unknown }
+    if bytes.count > 12, bytes[12] >> 4 != 2 { return .unknown }
     guard bytes.count >= 16 else { return .incomplete }
-    guard bytes[12] >> 4 == 2 else { return .invalid }
     let command = bytes[12] & 15
     guard command <= 1 else { return .invalid }
     let length = 16 + (Int(bytes[14]) << 8 | Int(bytes[15]))
@@ -85,10 +89,10 @@ enum ProxyHeader {
   private static func decodeVersion1(_ bytes: UnsafeRawBufferPointer) -> Decoded {
     let prefix: StaticString = "PROXY "
     for position in 0..<min(6, bytes.count)
-    where bytes[position] != prefix.utf8Start[position] { return .invalid }
+    where bytes[position] != prefix.utf8Start[position] { return .unknown }
     let searched = bytes.prefix(107)
     guard let end = searched.firstIndex(of: 0x0A) else {
-      return bytes.count >= 107 ? .invalid : .incomplete
+      return bytes.count >= 107 ? .endless : .incomplete
     }
     guard end >= 7, bytes[end - 1] == 0x0D else { return .invalid }
     let line = String(decoding: bytes[6..<(end - 1)], as: UTF8.self)
@@ -147,13 +151,18 @@ extension Worker {
     let seen = Socket.peek(client.pointee.descriptor, copyBuffer, Limits.proxyHeader_bytes)
     if seen.isWouldBlock { return }
     guard seen.raw > 0 else {
-      finish(index, .proxyHeaderRejected)
+      finish(index, .proxyHeaderMissing)
       return
     }
     let bytes = UnsafeRawBufferPointer(start: copyBuffer, count: seen.raw)
     switch ProxyHeader.decode(bytes) {
-    case .incomplete: return
-    case .invalid: finish(index, .proxyHeaderRejected)
+    case .incomplete:
+      if !client.pointee.flags.isDisjoint(with: [.peerClosed, .failed]) {
+        finish(index, .proxyHeaderTruncated)
+      }
+    case .endless: finish(index, .proxyHeaderTruncated)
+    case .unknown: finish(index, .proxyHeaderUnknown)
+    case .invalid: finish(index, .proxyHeaderInvalid)
     case .valid(let length, let source, let destination):
       _ = Socket.receive(client.pointee.descriptor, copyBuffer, length)
       if let source { session.pointee.client = source }

@@ -19,6 +19,8 @@ extension Worker {
   /// An event before the session is established.
   private mutating func earlyEvent(_ index: UInt32, _ side: Int, _ ready: UInt32) {
     let session = sessions + Int(index)
+    // Edges are told once: what the client did now is remembered for the time of relaying.
+    if side == Side.client { note(ready, on: halves + Int(index) * 2) }
     switch session.pointee.state {
     case .free, .established: return
     case .connecting where side == Side.server: connectEvent(index, ready)
@@ -39,8 +41,6 @@ extension Worker {
       // have closed its sending side (measured on HAProxy, with and without abortonclose).
       if backend.abortOnClose || !hasUnreadBytes(index) {
         finish(index, abortEnd(session.pointee.state, isReset: false))
-      } else {
-        halves[Int(index) * 2].flags.insert(.peerClosed)
       }
     }
   }
@@ -99,7 +99,7 @@ extension Worker {
     }
     switch session.pointee.state {
     case .free: return
-    case .proxyHeader: finish(index, .proxyHeaderRejected)
+    case .proxyHeader: finish(index, .proxyHeaderTimeout)
     case .queued: finish(index, .queueTimeout)
     case .connecting:
       closeServerSide(index)
@@ -114,9 +114,9 @@ extension Worker {
     guard let backend = session.pointee.backend?.takeUnretainedValue(),
       let target = session.pointee.server?.takeUnretainedValue()
     else { return }
-    let table = backend.runtime.slot < tables.count ? tables[backend.runtime.slot] : nil
-    let isUsable = table?.servers.contains { $0.target.runtime === target.runtime } ?? false
-    if !isUsable, backend.redispatch != nil {
+    let isGone = backend.redispatch != nil && !isUsable(target, in: backend)
+    if session.pointee.choosesAgain || isGone {
+      session.pointee.choosesAgain = false
       session.pointee.holdsPlace = false
       releasePlace(target, backend: backend)
       assignServer(index, avoiding: target.runtime)
@@ -185,6 +185,9 @@ extension Worker {
     timers.cancel(index)
     discardStuck(pair + Side.client)
     discardStuck(pair + Side.server)
+    if session.pointee.state != .established {
+      Socket.discardReceived(pair[Side.client].descriptor, Limits.discarded_bytes)
+    }
     if frontend?.noLinger == true { Socket.resetOnClose(pair[Side.client].descriptor) }
     Socket.close(pair[Side.client].descriptor)
     if pair[Side.server].descriptor >= 0 {
@@ -233,7 +236,10 @@ extension Worker {
     else { return }
     session.pointee.isLogged = true
     let end = session.pointee.end
-    if !isEarly, frontend.log.dontLogNull, pair[Side.client].total == 0, !hasUnreadBytes(index) { return }
+    let isSilent = [.proxyHeaderMissing, .proxyHeaderTimeout].contains(end)
+    if frontend.log.dontLogNull, isSilent { return }
+    let isRefused = end.proxyHeaderProblem != nil
+    if !isEarly, !isRefused, frontend.log.dontLogNull, pair[Side.client].total == 0, !hasUnreadBytes(index) { return }
     if frontend.log.dontLogNormal, !isEarly, end == .complete, session.pointee.retriesUsed == 0 {
       return
     }
@@ -245,6 +251,7 @@ extension Worker {
     record.local = session.pointee.local
     record.source = session.pointee.source
     record.frontendName = frontend.name
+    record.listenerName = listeners[Int(session.pointee.listener)].name
     record.handshake_ms = session.pointee.handshake_ms
     record.queue_ms = session.pointee.queue_ms
     record.connect_ms = session.pointee.connect_ms

@@ -5,8 +5,8 @@
 enum ConnectDecision: Equatable {
   /// The same server again, after a pause.
   case retrySame(after_ms: Int64)
-  /// Another server if there is one, at once.
-  case redispatch
+  /// Another server if there is one, after a pause when there is only this one.
+  case redispatch(after_ms: Int64)
   case giveUp(SessionEnd)
 }
 
@@ -36,14 +36,19 @@ struct ConnectPolicy {
     }
     let left = retriesLeft - 1
     if shouldRedispatch(left: left, usableServers: usableServers, serverIsUsable: serverIsUsable) {
-      return .redispatch
+      let waits = failure == .refused && usableServers <= 1
+      return .redispatch(after_ms: waits ? turnAround_ms : 0)
     }
     switch failure {
     case .timedOut: return .retrySame(after_ms: 0)
-    case .refused:
-      let limit = timeoutConnect_ms < 0 ? Limits.turnAround_ms : Int64(timeoutConnect_ms)
-      return .retrySame(after_ms: min(Limits.turnAround_ms, limit))
+    case .refused: return .retrySame(after_ms: turnAround_ms)
     }
+  }
+
+  /// The pause before a server that refused is tried again.
+  var turnAround_ms: Int64 {
+    timeoutConnect_ms < 0
+      ? Limits.turnAround_ms : min(Limits.turnAround_ms, Int64(timeoutConnect_ms))
   }
 
   private func shouldRedispatch(left: Int, usableServers: Int, serverIsUsable: Bool) -> Bool {

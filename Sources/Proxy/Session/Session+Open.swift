@@ -413,17 +413,20 @@ extension Worker {
       let target = session.pointee.server?.takeUnretainedValue()
     else { return }
     target.runtime.connectFailures.add(1, ordering: .relaxed)
-    let table = backend.runtime.slot < tables.count ? tables[backend.runtime.slot] : nil
     let policy = ConnectPolicy(
       retries: backend.retries, redispatch: backend.redispatch,
       timeoutConnect_ms: backend.timeoutConnect_ms, isDeterministic: backend.isDeterministic)
     let decision = policy.decide(
       failure, retriesLeft: Int(session.pointee.retriesLeft),
-      usableServers: table?.servers.count ?? 0,
-      serverIsUsable: table?.servers.contains { $0.target.runtime === target.runtime } ?? false)
+      usableServers: table(of: backend)?.servers.count ?? 0,
+      serverIsUsable: isUsable(target, in: backend))
     switch decision {
     case .giveUp(let end):
       finish(index, end)
+    case .redispatch(let pause) where pause > 0:
+      countRetry(index, target, backend)
+      session.pointee.choosesAgain = true
+      rest(index, pause)
     case .redispatch:
       countRetry(index, target, backend)
       session.pointee.holdsPlace = false
@@ -434,12 +437,23 @@ extension Worker {
       if pause == 0 {
         connect(index, target)
       } else {
-        session.pointee.state = .turnAround
-        session.pointee.stateSince_ms = now_ms
-        register(index, Side.client)
-        timers.arm(index, due_ms: now_ms + pause)
+        rest(index, pause)
       }
     }
+  }
+
+  private mutating func rest(_ index: UInt32, _ pause_ms: Int64) {
+    sessions[Int(index)].state = .turnAround
+    sessions[Int(index)].stateSince_ms = now_ms
+    timers.arm(index, due_ms: now_ms + pause_ms)
+  }
+
+  func table(of backend: BackendSettings) -> BalancingTable? {
+    backend.runtime.slot < tables.count ? tables[backend.runtime.slot] : nil
+  }
+
+  func isUsable(_ target: ServerTarget, in backend: BackendSettings) -> Bool {
+    table(of: backend)?.servers.contains { $0.target.runtime === target.runtime } ?? false
   }
 
   private mutating func countRetry(

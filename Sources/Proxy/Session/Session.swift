@@ -105,6 +105,8 @@ struct Session: BitwiseCopyable {
   /// Retained. A place on it is taken while this is set, unless the session waits in its queue.
   var server: Unmanaged<ServerTarget>?
   var holdsPlace = false
+  /// After the pause another server is looked for.
+  var choosesAgain = false
   var waitsForServer = false
   var requestCounter: UInt32 = 0
   var listener: UInt32 = 0

@@ -20,6 +20,9 @@ enum Limits {
   /// The longest PROXY protocol header: v2 with the longest address block read (RFC-less;
   /// the protocol's specification bounds v1 at 107 bytes and asks receivers to take 536).
   static let proxyHeader_bytes = 536
+  /// Unread bytes of a client that are thrown away before its session is closed without a
+  /// server, so that it sees a FIN and not a reset.
+  static let discarded_bytes = 1 << 20
   /// How long a listener rests after the process ran out of descriptors.
   static let descriptorPause_ms: Int64 = 100
   /// Pause before the same server is tried again after a refused connection (manual,
