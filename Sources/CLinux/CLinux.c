@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/un.h>
 #include <time.h>
@@ -115,7 +116,7 @@ int fl_epoll_control(int epoll, int operation, int fd, uint32_t events, uint64_t
 
 // An interrupted wait is an empty one: the caller looks at its clock and waits again.
 int fl_epoll_wait(int epoll, struct epoll_event *events, int capacity, int timeout_ms) {
-  int count = epoll_wait(epoll, events, capacity, timeout_ms);
+  int count = (int)syscall(SYS_epoll_pwait, epoll, events, capacity, timeout_ms, NULL, 0);
   if (count < 0) return errno == EINTR ? 0 : -errno;
   return count;
 }
@@ -132,7 +133,7 @@ int fl_listen(int fd, int backlog) { RETRY(int, listen(fd, backlog)); }
 
 // An interrupted connect(2) goes on in the background, as an unfinished one does.
 int fl_connect(int fd, const struct fl_sockaddr *address) {
-  int result = connect(fd, (const struct sockaddr *)address->storage, address->length);
+  int result = (int)syscall(SYS_connect, fd, address->storage, address->length);
   if (result < 0) return errno == EINTR ? -EINPROGRESS : -errno;
   return 0;
 }
@@ -142,7 +143,7 @@ int fl_accept(int fd, struct fl_endpoint *peer) {
   int result;
   do {
     socklen_t length = sizeof address;
-    result = accept4(fd, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    result = (int)syscall(SYS_accept4, fd, &address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
   } while (result < 0 && errno == EINTR);
   if (result < 0) return -errno;
   endpoint_from((struct sockaddr *)&address, peer);
@@ -188,10 +189,13 @@ int fl_bind_to_device(int fd, const char *name) {
 int fl_shutdown_write(int fd) { return shutdown(fd, SHUT_WR) < 0 ? -errno : 0; }
 
 // close(2) is never retried: Linux has released the descriptor even when it says EINTR.
-int fl_close(int fd) { return close(fd) < 0 && errno != EINTR ? -errno : 0; }
+int fl_close(int fd) { return syscall(SYS_close, fd) < 0 && errno != EINTR ? -errno : 0; }
 
+// The calls below are made for every piece of data. glibc's recv(3) and the like are points where
+// a thread may be cancelled, which costs two atomic operations a call in a program with threads;
+// nobody cancels our threads, so syscall(2) is called instead.
 long fl_receive(int fd, void *bytes, size_t count) {
-  RETRY(long, recv(fd, bytes, count, MSG_DONTWAIT));
+  RETRY(long, syscall(SYS_recvfrom, fd, bytes, count, MSG_DONTWAIT, NULL, NULL));
 }
 
 long fl_peek(int fd, void *bytes, size_t count) {
@@ -204,7 +208,7 @@ long fl_discard(int fd, size_t count) {
 }
 
 long fl_send(int fd, const void *bytes, size_t count) {
-  RETRY(long, send(fd, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL));
+  RETRY(long, syscall(SYS_sendto, fd, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0));
 }
 
 long fl_send_to(int fd, const void *bytes, size_t count, const struct fl_sockaddr *address) {
@@ -215,11 +219,13 @@ long fl_send_to(int fd, const void *bytes, size_t count, const struct fl_sockadd
 long fl_write(int fd, const void *bytes, size_t count) { RETRY(long, write(fd, bytes, count)); }
 
 long fl_splice_in(int socket, int pipe, size_t count) {
-  RETRY(long, splice(socket, NULL, pipe, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
+  RETRY(long, syscall(SYS_splice, socket, NULL, pipe, NULL, count,
+                      SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
 }
 
 long fl_splice_out(int pipe, int socket, size_t count) {
-  RETRY(long, splice(pipe, NULL, socket, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
+  RETRY(long, syscall(SYS_splice, pipe, NULL, socket, NULL, count,
+                      SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
 }
 
 // The result is the pipe's capacity in bytes; a refused capacity leaves the kernel's default.

@@ -395,8 +395,7 @@ extension Worker {
     register(index, Side.client)
     if frontend.log.isEarly { record(index, isEarly: true) }
     armTimer(index)
-    // What the client has sent meanwhile is usually there: look before waiting for its event.
-    pair[Side.client].flags.insert(.readable)
+    // What the client sent meanwhile has been announced already.
     if !settle(index, Side.client, pump(from: pair, to: pair + 1)) { return }
     let readEvents = Epoll.Interest.readable | Epoll.Interest.peerClosed
     if ready & readEvents != 0 {
