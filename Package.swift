@@ -61,6 +61,13 @@ let package = Package(
       dependencies: nio + [
         "Health", "Configuration", .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ], swiftSettings: strict),
+    .testTarget(name: "KernelTests", dependencies: ["Kernel"], swiftSettings: strict),
+    .testTarget(
+      name: "ProxyTests", dependencies: ["Proxy", "Kernel", "Configuration"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TelemetryTests", dependencies: ["Telemetry", "Proxy", "Kernel", "Configuration"],
+      swiftSettings: strict),
     .testTarget(
       name: "ResolutionTests", dependencies: nio + ["Resolution", "Configuration"],
       swiftSettings: strict),
