@@ -117,11 +117,18 @@ struct TimerWheel: ~Copyable {
     return Int32(clamping: max(0, moment - now_ms))
   }
 
+  /// An empty wheel has nothing to catch up with: a worker that was idle for days must not walk
+  /// through each of their milliseconds when its next timer is armed.
+  mutating func skipIfEmpty(to now_ms: Int64) {
+    guard linked == 0, now_ms > current_ms else { return }
+    current_ms = now_ms
+    for word in 0..<4 { occupied[word] = 0 }
+  }
+
   /// The next session whose timer is due, unlinked; nil when the wheel has caught up.
   mutating func popExpired(at now_ms: Int64) -> UInt32? {
     if linked == 0 {
-      if now_ms > current_ms { current_ms = now_ms }
-      for word in 0..<4 { occupied[word] = 0 }
+      skipIfEmpty(to: now_ms)
       return nil
     }
     while true {

@@ -105,6 +105,7 @@ struct Worker: ~Copyable {
       let count = epoll.wait(
         into: events, capacity: Int32(Limits.eventsPerWait), timeout_ms: waitTime_ms())
       now_ms = (Clock.monotonic_us() - epoch_us) / 1000
+      timers.skipIfEmpty(to: now_ms)
       acceptBudget = min(Limits.acceptsPerWake, 1 + Int(max(0, count)) / 8)
       // Two passes, so that what goes to servers goes in a row, and what goes to clients: the
       // kernel wakes a peer once for several sends instead of once for each.
