@@ -24,13 +24,14 @@ final class PendingQueue: Sendable {
 
   var count: Int { length.load(ordering: .sequentiallyConsistent) }
 
-  /// Adds the waiter unless `reserve` finds a place after all. Returns its ticket, or nil when a
-  /// place was found. The count is raised before the last look for a place,
-  /// and lowered places are announced before the count is read, so no wake-up is lost.
+  /// Adds the waiter unless nobody is before it and `reserve` finds a place after all. Returns its
+  /// ticket, or nil when a place was found. The count is raised before the last look for a place,
+  /// and a place is freed before the count is read, so no wake-up is lost. Whether anybody is
+  /// before it only the list knows: the count includes those who are about to take that look.
   func enqueue(_ waiter: Waiter, unless reserve: () -> Bool) -> Int? {
     length.add(1, ordering: .sequentiallyConsistent)
     return state.withLock { state -> Int? in
-      if reserve() {
+      if state.first == state.waiters.count, reserve() {
         length.subtract(1, ordering: .sequentiallyConsistent)
         return nil
       }

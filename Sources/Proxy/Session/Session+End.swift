@@ -118,7 +118,7 @@ extension Worker {
     if session.pointee.choosesAgain || isGone {
       session.pointee.choosesAgain = false
       session.pointee.holdsPlace = false
-      releasePlace(target, backend: backend)
+      releasePlace(target)
       assignServer(index, avoiding: target.runtime)
     } else {
       connect(index, target)
@@ -198,7 +198,7 @@ extension Worker {
     let listener = Int(session.pointee.listener)
     closeSlot(index)
     if let backend { backend.runtime.sessions.subtract(1, ordering: .relaxed) }
-    if holdsPlace, let server { releasePlace(server, backend: backend) }
+    if holdsPlace, let server { releasePlace(server) }
     if let frontend { releaseAdmission(frontend, listener: listener) }
   }
 

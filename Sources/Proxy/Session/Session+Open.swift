@@ -131,7 +131,6 @@ extension Worker {
     var found: ServerTarget?
     let queue = backend.runtime.queue
     let ticket = queue.enqueue(waiter) {
-      if queue.count > 1 { return false }
       found = table.reserveAny()
       return found != nil
     }
@@ -141,6 +140,8 @@ extension Worker {
     }
     session.pointee.queueTicket = ticket ?? 0
     enterQueue(index, backend)
+    // One session more may be what a limit that grows with the load (`minconn`) waited for.
+    if queue.count > 1 { serveQueue(of: backend.runtime, table) }
   }
 
   private mutating func waitForServer(_ index: UInt32, _ target: ServerTarget) {
@@ -182,7 +183,7 @@ extension Worker {
       session.pointee.state == .queued
     else {
       // The session gave up meanwhile: the place goes to the next one.
-      releasePlace(server, backend: nil)
+      releasePlace(server)
       return
     }
     if session.pointee.waitsForServer {
@@ -228,11 +229,12 @@ extension Worker {
   }
 
   /// Frees a place and hands it to the first session that waits for it.
-  func releasePlace(_ target: ServerTarget, backend: BackendSettings?) {
+  func releasePlace(_ target: ServerTarget) {
     target.freePlace()
     if target.runtime.queue.count > 0 { wakeWaiter(of: target.runtime.queue, target) }
-    if let backend, backend.runtime.queue.count > 0 {
-      wakeAnyWaiter(of: backend)
+    let backend = target.backend
+    if backend.queue.count > 0, backend.slot < tables.count, let table = tables[backend.slot] {
+      serveQueue(of: backend, table)
     }
   }
 
@@ -244,41 +246,29 @@ extension Worker {
     }
   }
 
-  private func wakeAnyWaiter(of backend: BackendSettings) {
-    guard backend.runtime.slot < tables.count, let table = tables[backend.runtime.slot] else {
-      return
-    }
-    let queue = backend.runtime.queue
-    var granted: ServerTarget?
-    let waiter = queue.dequeue {
-      granted = table.reserveAny()
-      return granted != nil
-    }
-    if let waiter, let granted {
-      let position = queue.position(ticket: waiter.ticket) - 1
-      waiter.mailbox.post(.granted(waiter, server: granted, position: position))
-    }
-  }
-
   /// Places may have appeared with a new table: those who wait get them.
   func serveQueue(of table: BalancingTable) {
-    let queue = table.backend.runtime.queue
-    while queue.count > 0 {
-      var granted: ServerTarget?
-      let waiter = queue.dequeue {
-        granted = table.reserveAny()
-        return granted != nil
-      }
-      guard let waiter, let granted else { break }
-      let position = queue.position(ticket: waiter.ticket) - 1
-      waiter.mailbox.post(.granted(waiter, server: granted, position: position))
-    }
+    serveQueue(of: table.backend.runtime, table)
     for server in table.servers {
       while server.target.runtime.queue.count > 0 {
         let before = server.target.runtime.queue.count
         wakeWaiter(of: server.target.runtime.queue, server.target)
         if server.target.runtime.queue.count >= before { break }
       }
+    }
+  }
+
+  /// Hands every free place to those who wait for any server.
+  private func serveQueue(of backend: BackendRuntime, _ table: BalancingTable) {
+    while backend.queue.count > 0 {
+      var granted: ServerTarget?
+      let waiter = backend.queue.dequeue {
+        granted = table.reserveAny()
+        return granted != nil
+      }
+      guard let waiter, let granted else { return }
+      let position = backend.queue.position(ticket: waiter.ticket) - 1
+      waiter.mailbox.post(.granted(waiter, server: granted, position: position))
     }
   }
 
@@ -429,7 +419,7 @@ extension Worker {
     case .redispatch:
       countRetry(index, target, backend)
       session.pointee.holdsPlace = false
-      releasePlace(target, backend: backend)
+      releasePlace(target)
       assignServer(index, avoiding: target.runtime)
     case .retrySame(let pause):
       countRetry(index, target, backend)
