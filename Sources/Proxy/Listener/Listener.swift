@@ -54,7 +54,7 @@ extension Worker {
       if let at = listeners.firstIndex(where: { $0.isOpen && $0.key == wanted.key }) {
         listeners[at].frontend = wanted.frontend
         listeners[at].acceptsProxyHeader = wanted.acceptsProxyHeader
-        if listeners[at].bind.limit != wanted.bind.limit { listeners[at].bind = wanted.bind }
+        listeners[at].bind = wanted.bind
         if wanted.descriptor >= 0 { Socket.close(wanted.descriptor) }
       } else if wanted.descriptor >= 0 {
         open(wanted)
@@ -71,9 +71,7 @@ extension Worker {
       key: wanted.key, name: wanted.name, descriptor: wanted.descriptor, frontend: wanted.frontend,
       bind: wanted.bind, acceptsProxyHeader: wanted.acceptsProxyHeader, isTCP: wanted.isTCP,
       isShared: wanted.isShared)
-    let free = listeners.firstIndex {
-      !$0.isOpen && $0.bind.sessions.load(ordering: .relaxed) == 0
-    }
+    let free = listeners.firstIndex { !$0.isOpen }
     let at = free ?? listeners.count
     if let free { listeners[free] = listener } else { listeners.append(listener) }
     _ = epoll.add(
@@ -93,6 +91,8 @@ extension Worker {
         if !acceptOne(at) { break }
       }
     }
+    // A copy of a shared socket stays registered as long as any other copy is open.
+    if !listeners[at].isPaused { _ = epoll.remove(listeners[at].descriptor) }
     Socket.close(listeners[at].descriptor)
     listeners[at].descriptor = -1
     listeners[at].isPaused = false
@@ -114,11 +114,12 @@ extension Worker {
   /// False when there was nothing to accept, or no room.
   private mutating func acceptOne(_ at: Int) -> Bool {
     let frontend = listeners[at].frontend
+    let bind = listeners[at].bind
     guard admit(frontend, listener: at) else { return false }
     var peer = NetworkEndpoint()
     let descriptor = Socket.accept(listeners[at].descriptor, peer: &peer)
     if descriptor < 0 {
-      releaseAdmission(frontend, listener: at)
+      releaseAdmission(frontend, bind)
       switch -descriptor {
       case 23, 24, 105, 12:  // ENFILE, EMFILE, ENOBUFS, ENOMEM
         context.process.descriptorPauses.add(1, ordering: .relaxed)
@@ -139,44 +140,48 @@ extension Worker {
   /// Takes a place in the process, the frontend and the bind line, or pauses the listener.
   private mutating func admit(_ frontend: FrontendSettings, listener at: Int) -> Bool {
     let process = context.process
-    let limit = process.limit.load(ordering: .relaxed)
-    if process.sessions.add(1, ordering: .sequentiallyConsistent).newValue > limit {
-      process.sessions.subtract(1, ordering: .sequentiallyConsistent)
-      pause(at)
-      process.pausedWorkers.bitwiseOr(workerBit, ordering: .sequentiallyConsistent)
-      if process.sessions.load(ordering: .sequentiallyConsistent) < limit { resumeListeners() }
-      return false
-    }
     let runtime = frontend.runtime
-    let open = runtime.sessions.add(1, ordering: .sequentiallyConsistent).newValue
-    if frontend.maxconn > 0, open > frontend.maxconn {
-      runtime.sessions.subtract(1, ordering: .sequentiallyConsistent)
-      process.sessions.subtract(1, ordering: .sequentiallyConsistent)
-      pause(at)
-      runtime.pausedWorkers.bitwiseOr(workerBit, ordering: .sequentiallyConsistent)
-      if runtime.sessions.load(ordering: .sequentiallyConsistent) < frontend.maxconn {
-        resumeListeners()
-      }
+    let bind = listeners[at].bind
+    let limit = process.limit.load(ordering: .relaxed)
+    guard enter(process.sessions, limit, process.pausedWorkers, at) else { return false }
+    let maxconn = frontend.maxconn > 0 ? frontend.maxconn : .max
+    guard enter(runtime.sessions, maxconn, runtime.pausedWorkers, at) else {
+      leave(process.sessions, process.pausedWorkers)
       return false
     }
-    let bind = listeners[at].bind
-    let onBind = bind.sessions.add(1, ordering: .sequentiallyConsistent).newValue
-    if bind.limit > 0, onBind > bind.limit {
-      bind.sessions.subtract(1, ordering: .sequentiallyConsistent)
-      runtime.sessions.subtract(1, ordering: .sequentiallyConsistent)
-      process.sessions.subtract(1, ordering: .sequentiallyConsistent)
-      pause(at)
-      bind.pausedWorkers.bitwiseOr(workerBit, ordering: .sequentiallyConsistent)
-      if bind.sessions.load(ordering: .sequentiallyConsistent) < bind.limit { resumeListeners() }
+    let bindLimit = bind.limit > 0 ? bind.limit : .max
+    guard enter(bind.sessions, bindLimit, bind.pausedWorkers, at) else {
+      leave(runtime.sessions, runtime.pausedWorkers)
+      leave(process.sessions, process.pausedWorkers)
       return false
     }
     if frontend.sessionRateLimit > 0, !withinRate(frontend) {
-      releaseAdmission(frontend, listener: at)
+      releaseAdmission(frontend, bind)
       pause(at)
       pausedUntil_ms = now_ms + 1000 - (Clock.monotonic_us() / 1000) % 1000
       return false
     }
     return true
+  }
+
+  /// Counts one more, or pauses the listener when there is no room. Another worker may have
+  /// failed only because of our attempt, and we of its: whoever then sees room wakes all.
+  private mutating func enter(
+    _ sessions: borrowing Atomic<Int>, _ limit: Int, _ paused: borrowing Atomic<UInt64>, _ at: Int
+  ) -> Bool {
+    if sessions.add(1, ordering: .sequentiallyConsistent).newValue <= limit { return true }
+    sessions.subtract(1, ordering: .sequentiallyConsistent)
+    pause(at)
+    paused.bitwiseOr(workerBit, ordering: .sequentiallyConsistent)
+    if sessions.load(ordering: .sequentiallyConsistent) < limit { wake(paused) }
+    return false
+  }
+
+  private mutating func leave(
+    _ sessions: borrowing Atomic<Int>, _ paused: borrowing Atomic<UInt64>
+  ) {
+    sessions.subtract(1, ordering: .sequentiallyConsistent)
+    wake(paused)
   }
 
   private func withinRate(_ frontend: FrontendSettings) -> Bool {
@@ -188,16 +193,12 @@ extension Worker {
     return runtime.rateCount.add(1, ordering: .relaxed).newValue <= frontend.sessionRateLimit
   }
 
-  /// Frees the places of a session that is gone, and wakes who waits for them.
-  mutating func releaseAdmission(_ frontend: FrontendSettings, listener at: Int) {
-    let process = context.process
-    let bind = listeners[at].bind
-    bind.sessions.subtract(1, ordering: .sequentiallyConsistent)
-    frontend.runtime.sessions.subtract(1, ordering: .sequentiallyConsistent)
-    process.sessions.subtract(1, ordering: .sequentiallyConsistent)
-    wake(process.pausedWorkers)
-    wake(frontend.runtime.pausedWorkers)
-    wake(bind.pausedWorkers)
+  /// Frees the places of a session that is gone, and wakes who waits for them. `bind` is the line
+  /// it came in by, whatever its listener has become in a reload.
+  mutating func releaseAdmission(_ frontend: FrontendSettings, _ bind: BindRuntime) {
+    leave(bind.sessions, bind.pausedWorkers)
+    leave(frontend.runtime.sessions, frontend.runtime.pausedWorkers)
+    leave(context.process.sessions, context.process.pausedWorkers)
     if pausedUntil_ms != 0, hasPausedListeners { resumeListeners() }
   }
 

@@ -195,11 +195,11 @@ extension Worker {
       Socket.close(pair[Side.server].descriptor)
     }
     let holdsPlace = session.pointee.holdsPlace
-    let listener = Int(session.pointee.listener)
+    let bind = session.pointee.bind?.takeRetainedValue()
     closeSlot(index)
     if let backend { backend.runtime.sessions.subtract(1, ordering: .relaxed) }
     if holdsPlace, let server { releasePlace(server) }
-    if let frontend { releaseAdmission(frontend, listener: listener) }
+    if let frontend, let bind { releaseAdmission(frontend, bind) }
   }
 
   private func count(

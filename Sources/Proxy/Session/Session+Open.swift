@@ -13,7 +13,7 @@ extension Worker {
     guard let index = openSlot() else {
       // Cannot happen while admission counts right; refusing one session is the safe answer.
       Socket.close(descriptor)
-      releaseAdmission(frontend, listener: listener)
+      releaseAdmission(frontend, listeners[listener].bind)
       return
     }
     let session = sessions + Int(index)
@@ -24,7 +24,7 @@ extension Worker {
     session.pointee.routed_ms = now_ms
     session.pointee.accepted_us = wallClock_us()
     session.pointee.frontend = Unmanaged.passRetained(frontend)
-    session.pointee.listener = UInt32(listener)
+    session.pointee.bind = Unmanaged.passRetained(listeners[listener].bind)
     session.pointee.requestCounter = requestCounter
     requestCounter &+= 1
     client.pointee.descriptor = descriptor

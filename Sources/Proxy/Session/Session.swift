@@ -109,7 +109,8 @@ struct Session: BitwiseCopyable {
   var choosesAgain = false
   var waitsForServer = false
   var requestCounter: UInt32 = 0
-  var listener: UInt32 = 0
+  /// Retained. The bind line it came in by.
+  var bind: Unmanaged<BindRuntime>?
   /// Free list.
   var nextFree: UInt32 = .max
 }
