@@ -54,10 +54,18 @@ struct ListenerSpecification {
     return true
   }
 
-  /// Opens `count` sockets. Throws the first failure; nothing stays open then.
-  func open(count: Int) throws(BindError) -> [Int32] {
+  /// The TCP port, when there is one.
+  var port: UInt16? {
+    if case .ip(_, let port) = address { return port }
+    return nil
+  }
+
+  /// Opens `count` sockets. Throws the first failure; nothing stays open then. `probes`: another
+  /// listener on the port is an error.
+  func open(count: Int, probes: Bool) throws(BindError) -> [Int32] {
     do {
-      return isShared ? try openShared(count: count) : try openGroup(count: count)
+      return isShared
+        ? try openShared(count: count) : try openGroup(count: count, probes: probes)
     } catch {
       throw BindError(
         frontend: frontend.name, address: "\(address)", interface: bind.interface,
@@ -65,11 +73,10 @@ struct ListenerSpecification {
     }
   }
 
-  private func openGroup(count: Int) throws(KernelError) -> [Int32] {
+  private func openGroup(count: Int, probes: Bool) throws(KernelError) -> [Int32] {
     // A socket without SO_REUSEPORT finds out whether anyone else listens here: two balancers
     // that share a port by accident would each get half of the clients.
-    let probe = try openSocket(reusePort: false)
-    Socket.close(probe)
+    if probes { Socket.close(try openSocket(reusePort: false)) }
     var opened: [Int32] = []
     do throws(KernelError) {
       for _ in 0..<count { opened.append(try openSocket(reusePort: true)) }
@@ -139,6 +146,8 @@ struct ListenerSpecification {
       let copy = fcntl(number, F_DUPFD_CLOEXEC, 0)
       if copy < 0 { throw KernelError(call: "fd@\(number)", code: errno) }
       _ = fcntl(copy, F_SETFL, fcntl(copy, F_GETFL) | O_NONBLOCK)
+      // Sessions take it for granted that what is accepted has it.
+      Socket.set(copy, .noDelay, 1)
       first = copy
     default:
       var kernelAddress = try KernelAddress(address)

@@ -43,6 +43,8 @@ public final class ProxyEngine {
   private let mailboxes: [Mailbox]
   private var threads: [ThreadHandle] = []
   private var openKeys: Set<String> = []
+  /// Ports of our own listeners.
+  private var openPorts: Set<UInt16> = []
   private var frontends: [String: FrontendRuntime] = [:]
   private var backends: [String: BackendRuntime] = [:]
   private var servers: [ServerReference: ServerRuntime] = [:]
@@ -89,7 +91,10 @@ public final class ProxyEngine {
     do throws(BindError) {
       for specification in wanted
       where !openKeys.contains(specification.key) && opened[specification.key] == nil {
-        opened[specification.key] = try specification.open(count: mailboxes.count)
+        // A bind line whose options or address change joins the sockets it is about to replace.
+        let isOurs = specification.port.map(openPorts.contains) ?? false
+        opened[specification.key] = try specification.open(
+          count: mailboxes.count, probes: !isOurs)
       }
     } catch {
       opened.values.joined().forEach(Socket.close)
@@ -101,6 +106,7 @@ public final class ProxyEngine {
       mailbox.post(.install(WorkerAssignment(listeners: assignments[number], tables: tables)))
     }
     openKeys = Set(wanted.map(\.key))
+    openPorts = Set(wanted.compactMap(\.port))
     configuration = new
   }
 
@@ -154,6 +160,7 @@ public final class ProxyEngine {
   private func installBackends(
     _ new: ProxyConfiguration, addresses: [ServerReference: SocketAddress]
   ) -> [BalancingTable] {
+    let former = installed
     installed = [:]
     var wantedServers: Set<ServerReference> = []
     var tables: [BalancingTable] = []
@@ -171,8 +178,10 @@ public final class ProxyEngine {
           server, reference, backend, runtime, fullconn: fullconn(of: backend, in: new),
           address: addresses[reference])
         targets.append((reference, target))
-        if server.isDisabled, availability[reference] == nil {
-          availability[reference] = .maintenance
+        // What the file says counts when it changes; otherwise what checks and operators said.
+        let before = former[backend.name]?.model.servers.first { $0.name == server.name }
+        if server.isDisabled != (before?.isDisabled ?? false) {
+          availability[reference] = server.isDisabled ? .maintenance : nil
         }
       }
       let made = InstalledBackend(model: backend, settings: settings, targets: targets)
@@ -226,7 +235,8 @@ public final class ProxyEngine {
     let table = makeTable(backend)
     for mailbox in mailboxes { mailbox.post(.table(table)) }
     if case .up = value { return }
-    if let runtime = servers[reference], runtime.queued > 0 {
+    // A worker that has not seen the new table yet may still queue a session there.
+    if let runtime = servers[reference], runtime.queued > 0 || backend.settings.isDeterministic {
       for mailbox in mailboxes { mailbox.post(.reassign(from: runtime)) }
     }
   }
@@ -248,7 +258,7 @@ public final class ProxyEngine {
       if case .up(let permille) = availability(of: $0.reference) { return permille < 1000 }
       return false
     }
-    for (reference, target) in backend.targets where target.weight > 0 {
+    for (reference, target) in backend.targets where target.weight > 0 && target.isReachable {
       guard case .up(let permille) = availability(of: reference) else { continue }
       let weight = scaled ? max(1, target.weight * 16 * permille / 1000) : target.weight
       let usable = WeightedServer(target: target, weight: weight)
@@ -279,7 +289,9 @@ public final class ProxyEngine {
     var active = 0
     var backup = 0
     for (reference, target) in backend.targets {
-      guard case .up = availability(of: reference), target.weight > 0 else { continue }
+      guard case .up = availability(of: reference), target.weight > 0, target.isReachable else {
+        continue
+      }
       if target.isBackup { backup += 1 } else { active += 1 }
     }
     return (active, backup)
@@ -291,6 +303,7 @@ public final class ProxyEngine {
   public func drain() {
     for mailbox in mailboxes { mailbox.post(.drain) }
     openKeys = []
+    openPorts = []
   }
 
   /// Ends every session and waits for the workers.

@@ -173,6 +173,10 @@ final class ServerTarget: @unchecked Sendable {
 
   deinit { address?.deallocate() }
 
+  /// False while its name has no address. (Without an address of its own, a connection would go
+  /// where the client's went: to ourselves.)
+  var isReachable: Bool { address != nil || endpoint != nil || followsClientAddress }
+
   /// Sessions this server takes at the present load; 0 = any number (manual, `minconn` and
   /// `slowstart`).
   private var presentLimit: Int {
