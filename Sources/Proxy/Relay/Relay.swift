@@ -81,6 +81,7 @@ extension Worker {
     if source.pointee.piped > 0 {
       let result = drainPipe(from: source, to: sink)
       if case .finished = result {} else { return result }
+      if source.pointee.stuck == nil { watchAgain(source) }
     }
     guard let stuck = source.pointee.stuck else { return .finished }
     while source.pointee.stuckStart < source.pointee.stuckEnd {
@@ -99,14 +100,23 @@ extension Worker {
     source.pointee.stuck = nil
     source.pointee.stuckStart = 0
     source.pointee.stuckEnd = 0
+    watchAgain(source)
     return .finished
+  }
+
+  /// The half is read again, so its inactivity counts again: the timer may have been put off.
+  private mutating func watchAgain(_ half: UnsafeMutablePointer<Half>) {
+    armTimer(UInt32((half - halves) / 2))
   }
 
   /// Acts on the result of a pump that read from `side`. False when the session is gone.
   @inline(__always)
   mutating func settle(_ index: UInt32, _ side: Int, _ result: PumpResult) -> Bool {
     switch result {
-    case .waiting: return true
+    case .waiting:
+      // Whoever is to take stuck bytes may have less time than the timer was set for.
+      if halves[Int(index) * 2 + side].hasStuckBytes { armTimer(index) }
+      return true
     case .cutShort:
       queueAgain(index, side)
       return true
@@ -151,7 +161,10 @@ extension Worker {
       // A server may refuse the rest of a request and still have answered.
       server.pointee.flags.insert([.readable, .failed])
       switch pump(from: server, to: client) {
-      case .waiting where server.pointee.hasStuckBytes: break
+      case .waiting where server.pointee.hasStuckBytes:
+        // The rest is read when these have gone; the error comes after it and ends the session.
+        armTimer(index)
+        return true
       case .cutShort:
         queueAgain(index, Side.server)
         return true

@@ -24,7 +24,12 @@ extension Worker {
     switch session.pointee.state {
     case .free, .established: return
     case .connecting where side == Side.server: connectEvent(index, ready)
-    case .proxyHeader: readProxyHeader(index)
+    case .proxyHeader:
+      // Its FIN may come with the header and is not reported twice.
+      if ready & (Epoll.Interest.peerClosed | Epoll.Interest.hangUp) != 0 {
+        halves[Int(index) * 2].flags.insert(.peerClosed)
+      }
+      readProxyHeader(index)
     case .connecting, .queued, .turnAround: clientEventWhileWaiting(index, ready)
     }
   }
