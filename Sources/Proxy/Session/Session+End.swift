@@ -24,12 +24,7 @@ extension Worker {
     switch session.pointee.state {
     case .free, .established: return
     case .connecting where side == Side.server: connectEvent(index, ready)
-    case .proxyHeader:
-      // Its FIN may come with the header and is not reported twice.
-      if ready & (Epoll.Interest.peerClosed | Epoll.Interest.hangUp) != 0 {
-        halves[Int(index) * 2].flags.insert(.peerClosed)
-      }
-      readProxyHeader(index)
+    case .proxyHeader: readProxyHeader(index)
     case .connecting, .queued, .turnAround: clientEventWhileWaiting(index, ready)
     }
   }
@@ -256,7 +251,7 @@ extension Worker {
     record.local = session.pointee.local
     record.source = session.pointee.source
     record.frontendName = frontend.name
-    record.listenerName = listeners[Int(session.pointee.listener)].name
+    record.listenerName = session.pointee.listenerName
     record.handshake_ms = session.pointee.handshake_ms
     record.queue_ms = session.pointee.queue_ms
     record.connect_ms = session.pointee.connect_ms

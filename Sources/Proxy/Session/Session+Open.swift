@@ -25,6 +25,7 @@ extension Worker {
     session.pointee.accepted_us = wallClock_us()
     session.pointee.frontend = Unmanaged.passRetained(frontend)
     session.pointee.bind = Unmanaged.passRetained(listeners[listener].bind)
+    session.pointee.listenerName = listeners[listener].name
     session.pointee.requestCounter = requestCounter
     requestCounter &+= 1
     client.pointee.descriptor = descriptor

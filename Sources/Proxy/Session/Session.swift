@@ -109,6 +109,7 @@ struct Session: BitwiseCopyable {
   var choosesAgain = false
   var waitsForServer = false
   var requestCounter: UInt32 = 0
+  var listenerName: NameID = .none
   /// Retained. The bind line it came in by.
   var bind: Unmanaged<BindRuntime>?
   /// Free list.
