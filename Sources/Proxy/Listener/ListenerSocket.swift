@@ -60,16 +60,18 @@ struct ListenerSpecification {
     return nil
   }
 
-  /// Opens `count` sockets. Throws the first failure; nothing stays open then. `probes`: another
+  /// Opens `count` sockets, or says what failed; nothing stays open then. `probes`: another
   /// listener on the port is an error.
-  func open(count: Int, probes: Bool) throws(BindError) -> [Int32] {
+  func openAll(count: Int, probes: Bool) -> Result<[Int32], BindError> {
     do {
-      return isShared
-        ? try openShared(count: count) : try openGroup(count: count, probes: probes)
+      let sockets =
+        isShared ? try openShared(count: count) : try openGroup(count: count, probes: probes)
+      return .success(sockets)
     } catch {
-      throw BindError(
-        frontend: frontend.name, address: "\(address)", interface: bind.interface,
-        origin: bind.origin, error: error)
+      return .failure(
+        BindError(
+          frontend: frontend.name, address: "\(address)", interface: bind.interface,
+          origin: bind.origin, error: error))
     }
   }
 

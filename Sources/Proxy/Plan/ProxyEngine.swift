@@ -87,19 +87,7 @@ public final class ProxyEngine {
     logBinding: (Frontend) -> AccessLogBinding
   ) throws(BindError) {
     let wanted = specifications(of: new)
-    var opened: [String: [Int32]] = [:]
-    do throws(BindError) {
-      for specification in wanted
-      where !openKeys.contains(specification.key) && opened[specification.key] == nil {
-        // A bind line whose options or address change joins the sockets it is about to replace.
-        let isOurs = specification.port.map(openPorts.contains) ?? false
-        opened[specification.key] = try specification.open(
-          count: mailboxes.count, probes: !isOurs)
-      }
-    } catch {
-      opened.values.joined().forEach(Socket.close)
-      throw error
-    }
+    let opened = try openSockets(wanted)
     let tables = installBackends(new, addresses: addresses)
     let assignments = assign(wanted, opened: opened, new: new, logBinding: logBinding)
     for (number, mailbox) in mailboxes.enumerated() {
@@ -108,6 +96,31 @@ public final class ProxyEngine {
     openKeys = Set(wanted.map(\.key))
     openPorts = Set(wanted.compactMap(\.port))
     configuration = new
+  }
+
+  /// The sockets that are not open yet, by key. Throws the first failure; none stays open then.
+  private func openSockets(
+    _ wanted: [ListenerSpecification]
+  ) throws(BindError) -> [String: [Int32]] {
+    var opened: [String: [Int32]] = [:]
+    var failure: BindError?
+    for specification in wanted where failure == nil {
+      let key = specification.key
+      if openKeys.contains(key) || opened[key] != nil { continue }
+      switch specification.openAll(count: mailboxes.count, probes: !isOurs(specification)) {
+      case .success(let sockets): opened[key] = sockets
+      case .failure(let error): failure = error
+      }
+    }
+    guard let failure else { return opened }
+    opened.values.joined().forEach(Socket.close)
+    throw failure
+  }
+
+  /// A bind line whose options or address change joins the sockets it is about to replace.
+  private func isOurs(_ specification: ListenerSpecification) -> Bool {
+    guard let port = specification.port else { return false }
+    return openPorts.contains(port)
   }
 
   private func specifications(of configuration: ProxyConfiguration) -> [ListenerSpecification] {
