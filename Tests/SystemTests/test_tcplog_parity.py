@@ -18,6 +18,11 @@ from scenarios import balancing, closing, connecting, queueing, timeouts  # noqa
 
 CONCURRENT = 12  # threads that mostly sleep: limited by what two cores can start at once
 
+# On a busy machine these can differ from run to run: a timer that is late, and a session that is
+# counted while the one before it is being closed by another thread.
+UNSTEADY = tcplog.TIMERS | {"ac", "fc", "bc", "sc"}
+MEASURED_AGAIN = 2
+
 Outcome = tuple[Performance, Performance]
 
 
@@ -72,8 +77,10 @@ def test_lines_agree(name: str, outcomes: dict[str, Future[Outcome]]) -> None:
     item = REGISTRY[name]
     outcome = outcomes[name].result()
     found = mismatches(item, outcome)
-    if any(found) and all(set(fields) <= tcplog.TIMERS for fields in found):
-        outcome = play_both(item)  # only timers differ: measure again, alone on the machine
+    for _ in range(MEASURED_AGAIN):
+        if not any(found) or not all(set(fields) <= UNSTEADY for fields in found):
+            break
+        outcome = play_both(item)  # measure again, alone on the machine
         found = mismatches(item, outcome)
     reference, actual = outcome
     assert_expected(item, reference, "haproxy")

@@ -148,7 +148,7 @@ def concurrent_sessions_are_counted(stage: Stage) -> None:
         stage.sessions_logged(number)
 
 
-@scenario({"Tt": "+0", "B": "+0", "ts": "--"})
+@scenario({"B": "+0", "ts": "--"})
 def logasap(stage: Stage) -> None:
     stage.run(f"server a {stage.server(echo).address}", defaults="option logasap")
     client = stage.exchange()
