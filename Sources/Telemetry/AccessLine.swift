@@ -159,7 +159,11 @@ struct AccessLine {
     case .backendQueue: number(record.backendQueue, flags, &line)
     case .processID: number(context.processID, flags, &line)
     case .requestCounter, .localCounter:
-      number(Int32(bitPattern: record.requestCounter), flags, &line)
+      if flags.hexadecimal {
+        line.append(hexadecimal: UInt64(record.requestCounter), width: 4)
+      } else {
+        line.append(record.requestCounter)
+      }
     case .retries:
       if record.wasRedispatched { line.append("+") }
       line.append(record.retries)

@@ -139,12 +139,20 @@ private struct LogWriter {
   private static let slowSink_ms: Int32 = 20
   private static let recordsPerTurn = 4096
 
+  private struct Reporter {
+    let target: LogTarget
+    let tag: String
+    let hostName: String?
+  }
+
   private let hub: LogHub
   private let signal: RecordSignal
   private let rings: [RecordRing]
   private let access: AccessLine
   private let context: SyslogContext
   private var sinks: [LogTarget.Destination: LogSink] = [:]
+  /// How each sink is told what it missed: as its first line was worded.
+  private var reporters: [LogTarget.Destination: Reporter] = [:]
   private var samples: [LogTarget: Int] = [:]
   private var profiles: [LogHub.Profile] = []
   private var text = LineBuffer()
@@ -246,7 +254,7 @@ private struct LogWriter {
     line.append(contentsOf: text)
     line.truncate(to: target.maximumLength - 1)
     line.append(byte: UInt8(ascii: "\n"))
-    sink(target.destination).send(line.bytes)
+    sink(for: target, tag, hostName).send(line.bytes)
   }
 
   private mutating func isSampled(_ target: LogTarget, _ sample: LogSample) -> Bool {
@@ -255,10 +263,13 @@ private struct LogWriter {
     return sample.ranges.contains { $0.contains(position) }
   }
 
-  private mutating func sink(_ destination: LogTarget.Destination) -> LogSink {
-    if let known = sinks[destination] { return known }
-    let made = LogSink(destination)
-    sinks[destination] = made
+  private mutating func sink(
+    for target: LogTarget, _ tag: String, _ hostName: String?
+  ) -> LogSink {
+    if let known = sinks[target.destination] { return known }
+    let made = LogSink(target.destination)
+    sinks[target.destination] = made
+    reporters[target.destination] = Reporter(target: target, tag: tag, hostName: hostName)
     return made
   }
 
@@ -277,33 +288,24 @@ private struct LogWriter {
     }
   }
 
-  /// A sink that takes lines again is told how many it missed.
+  /// A sink that takes lines again is told how many it missed. A datagram sink is only known to
+  /// work again when it takes a line, so the report itself is the test: once a second.
   private mutating func reportSinkLosses() {
     for (destination, sink) in sinks where sink.dropped > 0 && !sink.hasPending {
-      if sink.isDatagram, sink.droppedTotal > 0, !probe(sink) { continue }
+      guard let reporter = reporters[destination], !sink.isDatagram || sink.mayProbe() else {
+        continue
+      }
       let count = sink.takeDropped()
       text.clear()
       text.append("fairlead dropped \(count) log records: this log was too slow or not there.")
-      guard
-        let profile = profiles.first(where: { profile in
-          profile.settings.targets.contains { $0.destination == destination }
-        }), let target = profile.settings.targets.first(where: { $0.destination == destination })
-      else { continue }
+      var target = reporter.target
+      target.sample = nil
       deliver(
-        to: target, level: .warning, tag: profile.tag, hostName: profile.hostName,
+        to: target, level: .warning, tag: reporter.tag, hostName: reporter.hostName,
         now_us: Clock.realtime_us())
+      if sink.dropped > 0 { sink.restoreDropped(count) }
     }
   }
-
-  /// A datagram sink is only known to work again when it takes a line, so the report itself is
-  /// the test: it is tried once a second.
-  private mutating func probe(_ sink: LogSink) -> Bool {
-    let now = Clock.monotonic_us()
-    guard now - lastProbe_us > 1_000_000 else { return false }
-    lastProbe_us = now
-    return true
-  }
-  private var lastProbe_us: Int64 = 0
 
   private mutating func finish() {
     let end = Clock.monotonic_us() + 1_000_000

@@ -19,7 +19,7 @@ final class LogSink {
   private var pending: [UInt8] = []
   private var pendingStart = 0
   private(set) var dropped = 0
-  private(set) var droppedTotal = 0
+  private var lastProbe_us: Int64 = .min / 2
 
   init(_ destination: LogTarget.Destination) {
     self.destination = destination
@@ -49,10 +49,18 @@ final class LogSink {
     return count
   }
 
-  private func drop() {
-    dropped += 1
-    droppedTotal += 1
+  /// The report of so many lost lines was itself lost.
+  func restoreDropped(_ count: Int) { dropped = count }
+
+  /// Whether it is time to find out if the sink works again; true once a second.
+  func mayProbe() -> Bool {
+    let now = Clock.monotonic_us()
+    guard now - lastProbe_us >= LogSink.retry_us else { return false }
+    lastProbe_us = now
+    return true
   }
+
+  private func drop() { dropped += 1 }
 
   /// One message with its final newline, which HAProxy's datagrams carry as well.
   func send(_ line: [UInt8]) {

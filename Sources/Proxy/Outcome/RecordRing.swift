@@ -55,6 +55,9 @@ public final class RecordSignal: Sendable {
 
   /// Called by anyone who added work.
   public func notify() {
+    // The work must be visible before the flag is read, as the flag is before the last look for
+    // work; otherwise both sides can miss each other.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
     if sleeping.load(ordering: .sequentiallyConsistent) {
       if sleeping.exchange(false, ordering: .sequentiallyConsistent) {
         EventDescriptor.signal(descriptor)
@@ -63,7 +66,10 @@ public final class RecordSignal: Sendable {
   }
 
   /// The log thread says that it is about to sleep; it must look for work once more after.
-  public func prepareToSleep() { sleeping.store(true, ordering: .sequentiallyConsistent) }
+  public func prepareToSleep() {
+    sleeping.store(true, ordering: .sequentiallyConsistent)
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+  }
   public func woke() {
     sleeping.store(false, ordering: .sequentiallyConsistent)
     EventDescriptor.drain(descriptor)
