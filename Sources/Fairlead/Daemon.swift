@@ -197,28 +197,37 @@ actor Daemon {
   private func resolvedLogs(_ configuration: ProxyConfiguration) async -> ProxyConfiguration {
     var result = configuration
     var known: [LogTarget.Destination: LogTarget.Destination] = [:]
-    func replace(_ targets: inout [LogTarget]) async {
-      var kept: [LogTarget] = []
-      for var target in targets {
-        if case .udpName(let host, let port) = target.destination {
-          if known[target.destination] == nil {
-            if let address = await SystemResolver.lookUp(host) {
-              known[target.destination] = .udp(.ip(address, port: port))
-            } else {
-              Console.say("warning: log target '\(host)' cannot be resolved: it gets no lines")
-            }
-          }
-          guard let found = known[target.destination] else { continue }
-          target.destination = found
-        }
-        kept.append(target)
-      }
-      targets = kept
+    result.global.logTargets = await resolved(result.global.logTargets, &known)
+    for index in result.frontends.indices {
+      let targets = result.frontends[index].log.targets
+      result.frontends[index].log.targets = await resolved(targets, &known)
     }
-    await replace(&result.global.logTargets)
-    for index in result.frontends.indices { await replace(&result.frontends[index].log.targets) }
-    for index in result.backends.indices { await replace(&result.backends[index].logTargets) }
+    for index in result.backends.indices {
+      let targets = result.backends[index].logTargets
+      result.backends[index].logTargets = await resolved(targets, &known)
+    }
     return result
+  }
+
+  private func resolved(
+    _ targets: [LogTarget], _ known: inout [LogTarget.Destination: LogTarget.Destination]
+  ) async -> [LogTarget] {
+    var kept: [LogTarget] = []
+    for var target in targets {
+      if case .udpName(let host, let port) = target.destination {
+        if known[target.destination] == nil {
+          if let address = await SystemResolver.lookUp(host) {
+            known[target.destination] = .udp(.ip(address, port: port))
+          } else {
+            Console.say("warning: log target '\(host)' cannot be resolved: it gets no lines")
+          }
+        }
+        guard let found = known[target.destination] else { continue }
+        target.destination = found
+      }
+      kept.append(target)
+    }
+    return kept
   }
 
   private func writePIDFile() {
