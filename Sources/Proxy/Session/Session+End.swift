@@ -236,10 +236,7 @@ extension Worker {
     else { return }
     session.pointee.isLogged = true
     let end = session.pointee.end
-    let isSilent = [.proxyHeaderMissing, .proxyHeaderTimeout].contains(end)
-    if frontend.log.dontLogNull, isSilent { return }
-    let isRefused = end.proxyHeaderProblem != nil
-    if !isEarly, !isRefused, frontend.log.dontLogNull, pair[Side.client].total == 0, !hasUnreadBytes(index) { return }
+    if !isEarly, frontend.log.dontLogNull, saidNothing(index) { return }
     if frontend.log.dontLogNormal, !isEarly, end == .complete, session.pointee.retriesUsed == 0 {
       return
     }
@@ -283,6 +280,15 @@ extension Worker {
     }
     context.ring.push(record)
     context.signal.notify()
+  }
+
+  /// What `option dontlognull` leaves out: nothing was sent, not even a PROXY header.
+  private func saidNothing(_ index: UInt32) -> Bool {
+    switch sessions[Int(index)].end {
+    case .proxyHeaderMissing, .proxyHeaderTimeout: true
+    case .proxyHeaderTruncated, .proxyHeaderUnknown, .proxyHeaderInvalid: false
+    default: halves[Int(index) * 2].total == 0 && !hasUnreadBytes(index)
+    }
   }
 
   private func count(_ value: Int) -> Int32 { Int32(clamping: max(0, value)) }
