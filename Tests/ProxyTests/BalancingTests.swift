@@ -140,8 +140,9 @@ import Testing
     // 127.0.0.1 modulo 3 is 2: the third server, as HAProxy chooses.
     #expect(table.pick(client(0x7f00_0001)) == "C")
     #expect(table.pick(client(0x7f00_0001, port: 9)) == "C", "the port does not count")
-    #expect(Proxy.sourceHash(NetworkEndpoint(.v6(high: 0x1_0000_0002, low: 0x4_0000_0008), port: 1))
-      == 1 ^ 2 ^ 4 ^ 8)
+    #expect(
+      Proxy.sourceHash(NetworkEndpoint(.v6(high: 0x1_0000_0002, low: 0x4_0000_0008), port: 1))
+        == 1 ^ 2 ^ 4 ^ 8)
     let full = Farm([1, 1, 1], .source, maxconn: 1).table()
     #expect(full.pick(client(2)) == "C" && full.pick(client(2)) == "full:C")
   }

@@ -94,11 +94,12 @@ extension EngineTests {
       peer.send([1])
       #expect(peer.receive() == [1])
       balancer.engine.drain()
-      #expect(Rig.eventually {
-        guard let late = Peer.connect(balancer.port) else { return true }
-        late.close()
-        return false
-      })
+      #expect(
+        Rig.eventually {
+          guard let late = Peer.connect(balancer.port) else { return true }
+          late.close()
+          return false
+        })
       peer.send([2])
       #expect(peer.receive() == [2])
       peer.close()

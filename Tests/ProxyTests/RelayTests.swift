@@ -108,7 +108,9 @@ extension EngineTests {
     /// what is under way stays in the kernel's buffers and one pipe.
     @Test(arguments: [0, 64]) func backpressure(pipes: Int) throws {
       let total = 64 << 20
-      let piece = { var random = SplitMix(seed: 5); return pattern(1 << 20, &random) }()
+      let piece = {
+        var random = SplitMix(seed: 5); return pattern(1 << 20, &random)
+      }()
       let sent = Atomic<Int>(0)
       let server = try Backside { peer in
         for _ in 0..<(total >> 20) where peer.send(piece) {
@@ -121,12 +123,13 @@ extension EngineTests {
       peer.setBuffers(65_536)
       // The server comes to a stop long before everything is sent.
       var last = -1
-      #expect(Rig.eventually {
-        usleep(20_000)
-        let now = sent.load(ordering: .relaxed)
-        defer { last = now }
-        return now > 0 && now == last
-      })
+      #expect(
+        Rig.eventually {
+          usleep(20_000)
+          let now = sent.load(ordering: .relaxed)
+          defer { last = now }
+          return now > 0 && now == last
+        })
       #expect(sent.load(ordering: .relaxed) < total / 2)
       var position = 0
       var wrong = 0

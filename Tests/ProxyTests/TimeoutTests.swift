@@ -69,15 +69,16 @@ extension EngineTests {
       var stuck = false
       _ = fcntl(peer.fd, F_SETFL, fcntl(peer.fd, F_GETFL) | O_NONBLOCK)
       let piece = [UInt8](repeating: 3, count: 65_536)
-      #expect(Rig.eventually {
-        if send(peer.fd, piece, piece.count, Int32(MSG_NOSIGNAL)) > 0 {
-          stuck = false
-          return false
-        }
-        defer { stuck = true }
-        usleep(20_000)
-        return stuck
-      })
+      #expect(
+        Rig.eventually {
+          if send(peer.fd, piece, piece.count, Int32(MSG_NOSIGNAL)) > 0 {
+            stuck = false
+            return false
+          }
+          defer { stuck = true }
+          usleep(20_000)
+          return stuck
+        })
       usleep(600_000)
       #expect(balancer.open == 1)
       EventDescriptor.signal(gate)
@@ -114,7 +115,9 @@ extension EngineTests {
     /// Who leaves before the header is complete is not waited for.
     @Test(arguments: ["", "PROXY TC", "GET / HTTP/1.1\r\n"])
     func proxyHeaderCutShort(text: String) throws {
-      let balancer = try Balancer(servers: [1]) { $0.binds[0].acceptProxy = true; _ = $1 }
+      let balancer = try Balancer(servers: [1]) {
+        $0.binds[0].acceptProxy = true; _ = $1
+      }
       let peer = try #require(Peer.connect(balancer.port))
       if !text.isEmpty { peer.send(Array(text.utf8)) }
       peer.finishWriting()
@@ -149,7 +152,9 @@ extension EngineTests {
     @Test func refusedConnectionsAreTriedAgainElsewhere() throws {
       let server = try Backside(RelayTests.echo)
       let dead = try Rig.freePort()
-      let balancer = try Balancer(servers: [dead, server.port]) { $1.redispatch = -1; _ = $0 }
+      let balancer = try Balancer(servers: [dead, server.port]) {
+        $1.redispatch = -1; _ = $0
+      }
       for _ in 0..<6 { #expect(LimitTests.askAndClose(balancer.port)) }
       #expect(Rig.eventually { balancer.open == 0 })
       let records = balancer.records()
@@ -163,7 +168,9 @@ extension EngineTests {
 
     @Test func refusedWithoutRetries() throws {
       let dead = try Rig.freePort()
-      let balancer = try Balancer(servers: [dead]) { $1.retries = 0; _ = $0 }
+      let balancer = try Balancer(servers: [dead]) {
+        $1.retries = 0; _ = $0
+      }
       for _ in 0..<5 { #expect(!LimitTests.askAndClose(balancer.port)) }
       #expect(Rig.eventually { balancer.backend.count(.serverRefused) == 5 })
       balancer.finish()

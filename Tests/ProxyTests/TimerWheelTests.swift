@@ -39,7 +39,8 @@ private func withSessions(_ body: (UnsafeMutablePointer<Session>) throws -> Void
         } else {
           #expect(wait == -1)
         }
-        now += Bool.random(using: &random)
+        now +=
+          Bool.random(using: &random)
           ? Int64(max(0, wait)) : Int64.random(in: 0...2000, using: &random)
         expire(&wheel, &model, now: now, seed: seed)
       }
