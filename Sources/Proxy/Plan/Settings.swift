@@ -107,7 +107,7 @@ final class BackendSettings: Sendable {
     timeoutServerFin_ms = milliseconds(backend.timeoutServerFin)
     timeoutQueue_ms = milliseconds(backend.timeoutQueue ?? backend.timeoutConnect)
     timeoutTunnel_ms = milliseconds(backend.timeoutTunnel)
-    retries = backend.retries
+    retries = min(backend.retries, Limits.retries)
     redispatch = backend.redispatch
     abortOnClose = backend.abortOnClose
     noLinger = backend.noLinger

@@ -28,6 +28,9 @@ enum Limits {
   /// Pause before the same server is tried again after a refused connection (manual,
   /// `retries`): one second, or the connect timeout when that is shorter.
   static let turnAround_ms: Int64 = 1000
+  /// Connection attempts after the first. A refusal that comes at once is followed by the next
+  /// attempt on the same stack, a few frames each.
+  static let retries = 250
   /// Session records that wait for the log thread, per worker. A power of two.
   static let recordRing = 8192
   /// Descriptors kept for everything that is not a session: logs, checks, control, listeners.
