@@ -166,6 +166,20 @@ extension EngineTests {
       balancer.finish()
     }
 
+    /// However many retries a file asks for, refusals that come at once do not use up the stack.
+    @Test func endlessRetriesEnd() throws {
+      let dead = try (0..<2).map { _ in try Rig.freePort() }
+      let balancer = try Balancer(servers: dead) { _, backend in
+        backend.retries = Int(Int32.max)
+        backend.redispatch = -1
+      }
+      #expect(!LimitTests.askAndClose(balancer.port))
+      #expect(Rig.eventually { balancer.open == 0 })
+      balancer.finish()
+      let record = try #require(balancer.records().first)
+      #expect(Int(record.retries) == Limits.retries && record.end == .serverRefused)
+    }
+
     @Test func refusedWithoutRetries() throws {
       let dead = try Rig.freePort()
       let balancer = try Balancer(servers: [dead]) {
