@@ -42,16 +42,22 @@ let package = Package(
     .target(
       name: "Telemetry", dependencies: ["Configuration", "Kernel", "Proxy"],
       swiftSettings: strict),
+    .target(
+      name: "StandIn",
+      dependencies: nio + [
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        .product(name: "X509", package: "swift-certificates"),
+        .product(name: "Crypto", package: "swift-crypto"),
+      ], swiftSettings: strict),
     .executableTarget(
       name: "Fairlead",
       dependencies: nio + [
-        "Configuration", "Health", "Kernel", "Proxy", "Resolution", "Telemetry",
+        "Configuration", "Health", "Kernel", "Proxy", "Resolution", "StandIn", "Telemetry",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-        .product(name: "X509", package: "swift-certificates"),
-        .product(name: "Crypto", package: "swift-crypto"),
       ], swiftSettings: strict),
     .testTarget(
       name: "ConfigurationTests", dependencies: ["Configuration"],

@@ -20,23 +20,52 @@ enum DaemonEvent: Sendable {
   case slowStart(ServerReference, permille: Int, ramp: Int)
 }
 
+/// Where a daemon's configuration comes from.
+enum ConfigurationSource: Sendable {
+  /// Read at start and at every reload.
+  case files([String])
+  /// Made by the program itself; every signal that ends or reloads a daemon ends this one.
+  case ready(ProxyConfiguration)
+}
+
+/// What a daemon's owner in the same process may want to know as it happens.
+enum DaemonNotice: Sendable {
+  /// Listeners are bound.
+  case ready
+  /// After it has taken effect.
+  case health(HealthEvent)
+  /// All sessions end now.
+  case stopping
+}
+
 actor Daemon {
-  private let files: [String]
+  private let source: ConfigurationSource
+  /// Where lines for the person who started the daemon go.
+  private let say: @Sendable (String) -> Void
+  private let notify: @Sendable (DaemonNotice) -> Void
   private let events: AsyncStream<DaemonEvent>
   private let post: AsyncStream<DaemonEvent>.Continuation
-  private var engine: ProxyEngine?
+  private(set) var engine: ProxyEngine?
   private var hub: LogHub?
-  private var health: HealthChecker?
+  private(set) var health: HealthChecker?
   private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
   private var names = NameWatch()
   var ramps: [ServerReference: Int] = [:]
   private(set) var configuration = ProxyConfiguration()
-  private var capacity = Capacity(descriptors: 0, sessions: 0, pipesPerWorker: 0, workers: 0)
+  private(set) var capacity = Capacity(descriptors: 0, sessions: 0, pipesPerWorker: 0, workers: 0)
 
-  init(files: [String]) {
-    self.files = files
+  init(
+    _ source: ConfigurationSource, say: @escaping @Sendable (String) -> Void = Console.say,
+    notify: @escaping @Sendable (DaemonNotice) -> Void = { _ in }
+  ) {
+    self.source = source
+    self.say = say
+    self.notify = notify
     (events, post) = AsyncStream.makeStream()
   }
+
+  /// Ends `run` as SIGTERM does.
+  nonisolated func requestStop() { post.yield(.signal(.sigterm)) }
 
   /// Serves until a signal ends it. The result is the process's exit status.
   func run() async -> Int32 {
@@ -49,12 +78,16 @@ actor Daemon {
     }
     defer { listener.cancel() }
     guard await start() else { return 1 }
-    Console.say(
+    say(
       "fairlead is ready: \(listenSummary), \(capacity.workers) workers, up to"
         + " \(engine?.process.limit.load(ordering: .relaxed) ?? 0) sessions")
+    notify(.ready)
     for await event in events {
       switch event {
       case .signal(.sigterm), .signal(.sigint):
+        await stop()
+        return 0
+      case .signal where !hasFiles:
         await stop()
         return 0
       case .signal(.sigusr1):
@@ -62,7 +95,9 @@ actor Daemon {
       case .signal(.sighup), .signal(.sigusr2):
         await reload()
       case .signal: break
-      case .health(let event): handle(event)
+      case .health(let event):
+        handle(event)
+        notify(.health(event))
       case .resolution(let section, let event): handle(event, section: section)
       case .slowStart(let server, let permille, let ramp):
         continueSlowStart(server, permille: permille, ramp: ramp)
@@ -82,13 +117,27 @@ actor Daemon {
 
   // MARK: Start
 
+  private var hasFiles: Bool {
+    if case .files = source { return true }
+    return false
+  }
+
+  /// Reads the files and shows what is wrong with them. Nil when they have errors.
+  private func load() -> ProxyConfiguration? {
+    switch source {
+    case .ready(let configuration): return configuration
+    case .files(let files):
+      let loaded = ConfigurationLoader.load(files)
+      Console.show(loaded.diagnostics)
+      loaded.problems.forEach(say)
+      return loaded.configuration
+    }
+  }
+
   private func start() async -> Bool {
-    let loaded = ConfigurationLoader.load(files)
-    Console.show(loaded.diagnostics)
-    loaded.problems.forEach(Console.say)
-    guard let configuration = loaded.configuration else { return false }
+    guard let configuration = load() else { return false }
     if configuration.frontends.allSatisfy(\.isDisabled) {
-      Console.say("error: no enabled listener found (check for 'bind' directives)")
+      say("error: no enabled listener found (check for 'bind' directives)")
       return false
     }
     let listeners = configuration.frontends.reduce(0) { sum, frontend in
@@ -105,7 +154,7 @@ actor Daemon {
       self.engine = engine
       self.hub = hub
     } catch {
-      Console.say("error: cannot start: \(error)")
+      say("error: cannot start: \(error)")
       return false
     }
     let post = self.post
@@ -114,7 +163,7 @@ actor Daemon {
       node: configuration.global.node ?? System.hostName
     ) { post.yield(.health($0)) }
     if let problem = await apply(configuration) {
-      Console.say("error: \(problem)")
+      say("error: \(problem)")
       engine?.stop()
       hub?.stop()
       return false
@@ -154,7 +203,7 @@ actor Daemon {
   private func applyLimit(_ global: GlobalSettings) {
     let wanted = global.maxconn ?? capacity.sessions
     if wanted > capacity.sessions {
-      Console.say(
+      say(
         "warning: maxconn \(wanted) needs more descriptors than the limit of"
           + " \(capacity.descriptors) allows; \(capacity.sessions) sessions at once are accepted")
     }
@@ -219,7 +268,7 @@ actor Daemon {
           if let address = await SystemResolver.lookUp(host) {
             known[target.destination] = .udp(.ip(address, port: port))
           } else {
-            Console.say("warning: log target '\(host)' cannot be resolved: it gets no lines")
+            say("warning: log target '\(host)' cannot be resolved: it gets no lines")
           }
         }
         guard let found = known[target.destination] else { continue }
@@ -234,7 +283,7 @@ actor Daemon {
     guard let path = configuration.global.pidFile else { return }
     let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     guard file >= 0 else {
-      Console.say("warning: cannot write pid file \(path): \(KernelError.text(of: errno))")
+      say("warning: cannot write pid file \(path): \(KernelError.text(of: errno))")
       return
     }
     Console.write("\(getpid())\n", to: file)
@@ -244,23 +293,20 @@ actor Daemon {
   // MARK: Reload, drain, stop
 
   private func reload() async {
-    let loaded = ConfigurationLoader.load(files)
-    Console.show(loaded.diagnostics)
-    loaded.problems.forEach(Console.say)
-    guard let new = loaded.configuration else {
-      Console.say("reload failed: the files have errors; the running configuration stays")
+    guard let new = load() else {
+      say("reload failed: the files have errors; the running configuration stays")
       logToAll(.err, "Reload failed: the files have errors; the running configuration stays.")
       return
     }
     if let threads = new.global.threads, threads != capacity.workers {
-      Console.say("warning: nbthread \(threads) takes effect at the next start")
+      say("warning: nbthread \(threads) takes effect at the next start")
     }
     if let problem = await apply(new) {
-      Console.say("reload failed: \(problem); the running configuration stays")
+      say("reload failed: \(problem); the running configuration stays")
       logToAll(.err, "Reload failed: \(problem); the running configuration stays.")
       return
     }
-    Console.say("reload done: \(listenSummary)")
+    say("reload done: \(listenSummary)")
     logToAll(.notice, "Reload done.")
   }
 
@@ -268,7 +314,7 @@ actor Daemon {
   private func drain() async -> Int32 {
     engine?.drain()
     health?.stop()
-    Console.say("draining: no new sessions; ends with the last one")
+    say("draining: no new sessions; ends with the last one")
     let clock = ContinuousClock()
     let end = configuration.global.hardStopAfter.map { clock.now + $0 }
     let post = self.post
@@ -288,7 +334,7 @@ actor Daemon {
         let left = engine?.process.sessions.load(ordering: .relaxed) ?? 0
         let isLate = end.map { clock.now >= $0 } ?? false
         if left == 0 || isLate {
-          if isLate, left > 0 { Console.say("hard-stop-after: ending \(left) sessions") }
+          if isLate, left > 0 { say("hard-stop-after: ending \(left) sessions") }
           logStopped()
           await stop()
           return 0
@@ -315,6 +361,7 @@ actor Daemon {
   }
 
   private func stop() async {
+    notify(.stopping)
     health?.stop()
     names.stop()
     engine?.stop()
@@ -349,7 +396,7 @@ actor Daemon {
           hub.binding(for: frontend, global: configuration.global)
         }
       } catch {
-        Console.say("warning: \(error)")
+        say("warning: \(error)")
       }
       health?.setAddress(change.server, change.address)
       let isChecked = change.model.check != nil || change.model.track != nil
@@ -449,7 +496,7 @@ actor Daemon {
         line.level, line.text, to: backend.logTargets,
         tag: backend.logTag ?? configuration.global.logTag,
         hostName: configuration.global.logHostname)
-      Console.say("[\(line.level <= .alert ? "ALERT" : "WARNING")] \(line.text)")
+      say("[\(line.level <= .alert ? "ALERT" : "WARNING")] \(line.text)")
     }
   }
 }

@@ -17,7 +17,7 @@ struct RunCommand: AsyncParsableCommand {
   var files: [String]
 
   func run() async throws {
-    let daemon = Daemon(files: files)
+    let daemon = Daemon(.files(files))
     let status = await daemon.run()
     if status != 0 { throw ExitCode(status) }
   }
