@@ -36,7 +36,8 @@ extension Daemon {
       workers: capacity.workers, sessions: engine.process.sessions.load(ordering: .relaxed),
       accepted: engine.process.accepted.load(ordering: .relaxed))
     for backend in configuration.backends {
-      status.redispatches += engine.backend(backend.name)?.redispatches.load(ordering: .relaxed) ?? 0
+      let runtime = engine.backend(backend.name)
+      status.redispatches += runtime?.redispatches.load(ordering: .relaxed) ?? 0
     }
     status.servers = snapshot.map { known in
       var server = ServerStatus(

@@ -9,7 +9,7 @@ struct Fairlead: AsyncParsableCommand {
     abstract: "Keeps a Kubernetes API endpoint alive: a TCP load balancer for existing haproxy.cfg"
       + " files.",
     version: Version.text,
-    subcommands: [RunCommand.self, CheckCommand.self])
+    subcommands: [RunCommand.self, CheckCommand.self, DemoCommand.self])
 }
 
 enum Version {

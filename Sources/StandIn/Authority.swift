@@ -8,7 +8,7 @@ import X509
 /// A certificate authority of its own for one set of stand-in servers.
 public struct Authority: Sendable {
   /// What certificates are valid for beyond now, before and after, seconds.
-  private static let validity_s: (before: Double, after: Double) = (3600, 7 * 86400)
+  private static let validSeconds: (before: Double, after: Double) = (3600, 7 * 86400)
 
   private let key = P256.Signing.PrivateKey()
   private let name: DistinguishedName
@@ -19,8 +19,8 @@ public struct Authority: Sendable {
     name = try DistinguishedName { CommonName("fairlead stand-in authority") }
     certificate = try Certificate(
       version: .v3, serialNumber: Certificate.SerialNumber(), publicKey: .init(key.publicKey),
-      notValidBefore: .init(timeIntervalSinceNow: -Self.validity_s.before),
-      notValidAfter: .init(timeIntervalSinceNow: Self.validity_s.after),
+      notValidBefore: .init(timeIntervalSinceNow: -Self.validSeconds.before),
+      notValidAfter: .init(timeIntervalSinceNow: Self.validSeconds.after),
       issuer: name, subject: name, signatureAlgorithm: .ecdsaWithSHA256,
       extensions: try Certificate.Extensions {
         Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 0))
@@ -50,8 +50,8 @@ public struct Authority: Sendable {
     let issued = try Certificate(
       version: .v3, serialNumber: Certificate.SerialNumber(),
       publicKey: .init(serverKey.publicKey),
-      notValidBefore: .init(timeIntervalSinceNow: -Self.validity_s.before),
-      notValidAfter: .init(timeIntervalSinceNow: Self.validity_s.after),
+      notValidBefore: .init(timeIntervalSinceNow: -Self.validSeconds.before),
+      notValidAfter: .init(timeIntervalSinceNow: Self.validSeconds.after),
       issuer: name, subject: try DistinguishedName { CommonName(server) },
       signatureAlgorithm: .ecdsaWithSHA256,
       extensions: try Certificate.Extensions {
