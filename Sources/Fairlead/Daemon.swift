@@ -41,17 +41,17 @@ enum DaemonNotice: Sendable {
 actor Daemon {
   private let source: ConfigurationSource
   /// Where lines for the person who started the daemon go.
-  private let say: @Sendable (String) -> Void
+  let say: @Sendable (String) -> Void
   private let notify: @Sendable (DaemonNotice) -> Void
   private let events: AsyncStream<DaemonEvent>
-  private let post: AsyncStream<DaemonEvent>.Continuation
-  private(set) var engine: ProxyEngine?
-  private var hub: LogHub?
-  private(set) var health: HealthChecker?
-  private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-  private var names = NameWatch()
+  let post: AsyncStream<DaemonEvent>.Continuation
+  var engine: ProxyEngine?
+  var hub: LogHub?
+  var health: HealthChecker?
+  let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+  var names = NameWatch()
   var ramps: [ServerReference: Int] = [:]
-  private(set) var configuration = ProxyConfiguration()
+  var configuration = ProxyConfiguration()
   private(set) var capacity = Capacity(descriptors: 0, sessions: 0, pipesPerWorker: 0, workers: 0)
 
   init(
@@ -182,20 +182,23 @@ actor Daemon {
     } catch {
       return "\(error)"
     }
-    let targets = checkTargets(of: new, resolved)
+    let logged = await resolvedLogs(new)
+    let binding = { (frontend: Frontend) in hub.binding(for: frontend, global: new.global) }
     do {
-      // Checks first: they read certificate files, and nothing has changed if one is missing.
-      let logged = await resolvedLogs(new)
-      try engine.apply(logged, addresses: resolved) { frontend in
-        hub.binding(for: frontend, global: new.global)
-      }
-      try health.update(targets: targets)
-      try watchNames(of: logged, resolved)
-      configuration = logged
-      setMaintenance(of: logged, resolved)
+      try engine.apply(logged, addresses: resolved, logBinding: binding)
     } catch {
       return "\(error)"
     }
+    do {
+      try health.update(targets: checkTargets(of: new, resolved))
+      try watchNames(of: logged, resolved)
+    } catch {
+      // A certificate file that went away since the files were looked at: back to what ran.
+      try? engine.apply(configuration, addresses: names.addresses, logBinding: binding)
+      return "\(error)"
+    }
+    configuration = logged
+    await synchroniseAvailability(resolved)
     applyLimit(new.global)
     return nil
   }
@@ -208,75 +211,6 @@ actor Daemon {
           + " \(capacity.descriptors) allows; \(capacity.sessions) sessions at once are accepted")
     }
     engine?.setLimit(min(wanted, capacity.sessions))
-  }
-
-  private func checkTargets(
-    of configuration: ProxyConfiguration,
-    _ resolved: [ServerReference: Configuration.SocketAddress]
-  ) -> [CheckTarget] {
-    configuration.backends.filter { !$0.isDisabled }.flatMap { backend in
-      backend.servers.filter { $0.check != nil || $0.track != nil }.map { server in
-        let reference = ServerReference(backend: backend.name, server: server.name)
-        return CheckTarget(
-          server: server, backend: backend,
-          address: resolved[reference] ?? server.numericAddress)
-      }
-    }
-  }
-
-  /// Servers without an address are out until their name resolves.
-  private func setMaintenance(
-    of configuration: ProxyConfiguration,
-    _ resolved: [ServerReference: Configuration.SocketAddress]
-  ) {
-    for backend in configuration.backends where !backend.isDisabled {
-      for server in backend.servers {
-        guard case .name = server.host else { continue }
-        let reference = ServerReference(backend: backend.name, server: server.name)
-        if resolved[reference] == nil {
-          engine?.setAvailability(.maintenance, of: reference)
-        } else if server.check == nil, server.track == nil, !server.isDisabled {
-          engine?.setAvailability(.up, of: reference)
-        }
-      }
-    }
-  }
-
-  /// Log targets by name get their address once; one that cannot be resolved is left out, loudly.
-  private func resolvedLogs(_ configuration: ProxyConfiguration) async -> ProxyConfiguration {
-    var result = configuration
-    var known: [LogTarget.Destination: LogTarget.Destination] = [:]
-    result.global.logTargets = await resolved(result.global.logTargets, &known)
-    for index in result.frontends.indices {
-      let targets = result.frontends[index].log.targets
-      result.frontends[index].log.targets = await resolved(targets, &known)
-    }
-    for index in result.backends.indices {
-      let targets = result.backends[index].logTargets
-      result.backends[index].logTargets = await resolved(targets, &known)
-    }
-    return result
-  }
-
-  private func resolved(
-    _ targets: [LogTarget], _ known: inout [LogTarget.Destination: LogTarget.Destination]
-  ) async -> [LogTarget] {
-    var kept: [LogTarget] = []
-    for var target in targets {
-      if case .udpName(let host, let port) = target.destination {
-        if known[target.destination] == nil {
-          if let address = await SystemResolver.lookUp(host) {
-            known[target.destination] = .udp(.ip(address, port: port))
-          } else {
-            say("warning: log target '\(host)' cannot be resolved: it gets no lines")
-          }
-        }
-        guard let found = known[target.destination] else { continue }
-        target.destination = found
-      }
-      kept.append(target)
-    }
-    return kept
   }
 
   private func writePIDFile() {
@@ -374,138 +308,5 @@ actor Daemon {
     hub?.log(
       level, text, to: configuration.global.logTargets, tag: configuration.global.logTag,
       hostName: configuration.global.logHostname)
-  }
-
-  // MARK: Names
-
-  private func watchNames(
-    of configuration: ProxyConfiguration,
-    _ resolved: [ServerReference: Configuration.SocketAddress]
-  ) throws {
-    let post = self.post
-    try names.watch(configuration, resolved, group: group) { section, event in
-      post.yield(.resolution(section: section, event))
-    }
-  }
-
-  private func handle(_ event: ResolutionEvent, section: String) {
-    guard let engine, let hub else { return }
-    for change in names.changes(for: event, section: section, in: configuration) {
-      do {
-        try engine.apply(configuration, addresses: names.addresses) { frontend in
-          hub.binding(for: frontend, global: configuration.global)
-        }
-      } catch {
-        say("warning: \(error)")
-      }
-      health?.setAddress(change.server, change.address)
-      let isChecked = change.model.check != nil || change.model.track != nil
-      if !isChecked, !change.model.isDisabled {
-        engine.setAvailability(change.address == nil ? .maintenance : .up, of: change.server)
-      }
-      logLines(change.lines, of: change.server.backend)
-    }
-  }
-
-  // MARK: Health
-
-  private func handle(_ event: HealthEvent) {
-    guard let backend = configuration.backend(named: event.server.backend),
-      let server = backend.servers.first(where: { $0.name == event.server.server })
-    else { return }
-    let log = HealthLog(
-      event.server, isBackup: server.isBackup, logsChecks: backend.logHealthChecks)
-    switch event {
-    case .checked(_, let report, let progress):
-      if backend.logHealthChecks, progress.isNews {
-        logLines([log.check(report, progress, hasWeight: server.weight > 0)], of: backend.name)
-      }
-    case .transition(let reference, let from, let to, let cause):
-      // Names in and out of maintenance are told where they are resolved.
-      serverChanged(reference, server, backend, from: from, to: to)
-      let counts = counts(of: reference, backend)
-      if cause != .resolution {
-        logLines(
-          [log.transition(from: from, to: to, cause: cause, counts: counts)], of: backend.name)
-      }
-      if counts.active + counts.backup == 0, to != .up {
-        logLines([HealthLog.noServer(backend.name, isListen: backend.isListen)], of: backend.name)
-      }
-    }
-  }
-
-  private func counts(of reference: ServerReference, _ backend: Backend) -> HealthCounts {
-    let usable = engine?.usableServers(of: backend.name) ?? (active: 0, backup: 0)
-    return HealthCounts(
-      active: usable.active, backup: usable.backup,
-      sessions: engine?.server(reference)?.sessions.load(ordering: .relaxed) ?? 0,
-      requeued: engine?.server(reference)?.queued ?? 0,
-      queued: engine?.backend(backend.name)?.queued ?? 0)
-  }
-
-  private func serverChanged(
-    _ reference: ServerReference, _ server: Server, _ backend: Backend, from: ServerState,
-    to: ServerState
-  ) {
-    ramps[reference, default: 0] += 1
-    switch to {
-    case .up:
-      if from == .down, let time = server.slowstart, time > .zero {
-        startSlowStart(reference, over: time)
-      } else {
-        engine?.setAvailability(.up, of: reference)
-      }
-      if server.shutdownBackupSessionsOnUp {
-        for other in backend.servers where other.isBackup {
-          engine?.endSessions(
-            of: ServerReference(backend: backend.name, server: other.name), .primaryCameBack)
-        }
-      }
-    case .down:
-      engine?.setAvailability(.down, of: reference)
-      if server.shutdownSessionsOnDown { engine?.endSessions(of: reference, .serverWentDown) }
-    case .stopping: engine?.setAvailability(.draining, of: reference)
-    case .maintenance: engine?.setAvailability(.maintenance, of: reference)
-    }
-  }
-
-  /// Raises the server's weight and limit step by step (manual, `slowstart`).
-  private func startSlowStart(_ reference: ServerReference, over time: Duration) {
-    let ramp = ramps[reference, default: 0]
-    let post = self.post
-    engine?.setAvailability(.up(weightPermille: 1), of: reference)
-    Task {
-      let steps = 20
-      for step in 1...steps {
-        try? await Task.sleep(for: time / steps)
-        post.yield(.slowStart(reference, permille: step * 1000 / steps, ramp: ramp))
-      }
-    }
-  }
-
-  private func continueSlowStart(_ server: ServerReference, permille: Int, ramp: Int) {
-    guard ramps[server] == ramp else { return }
-    engine?.setAvailability(.up(weightPermille: permille), of: server)
-  }
-
-  /// To the backend's log targets and, for the person at the terminal, to standard error.
-  private func logLines(_ lines: [HealthLine], of backendName: String) {
-    guard let backend = configuration.backend(named: backendName) else { return }
-    for line in lines {
-      hub?.log(
-        line.level, line.text, to: backend.logTargets,
-        tag: backend.logTag ?? configuration.global.logTag,
-        hostName: configuration.global.logHostname)
-      say("[\(line.level <= .alert ? "ALERT" : "WARNING")] \(line.text)")
-    }
-  }
-}
-
-extension HealthEvent {
-  var server: ServerReference {
-    switch self {
-    case .checked(let server, _, _): server
-    case .transition(let server, from: _, to: _, cause: _): server
-    }
   }
 }

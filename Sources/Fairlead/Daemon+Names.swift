@@ -1,0 +1,74 @@
+// Names in a running daemon: servers whose addresses change, and log targets given by name.
+
+import Configuration
+import Health
+import Resolution
+import Telemetry
+
+extension Daemon {
+  func watchNames(
+    of configuration: ProxyConfiguration,
+    _ resolved: [ServerReference: Configuration.SocketAddress]
+  ) throws {
+    let post = self.post
+    try names.watch(configuration, resolved, group: group) { section, event in
+      post.yield(.resolution(section: section, event))
+    }
+  }
+
+  func handle(_ event: ResolutionEvent, section: String) {
+    guard let engine, let hub else { return }
+    for change in names.changes(for: event, section: section, in: configuration) {
+      do {
+        try engine.apply(configuration, addresses: names.addresses) { frontend in
+          hub.binding(for: frontend, global: configuration.global)
+        }
+      } catch {
+        say("warning: \(error)")
+      }
+      health?.setAddress(change.server, change.address)
+      let isChecked = change.model.check != nil || change.model.track != nil
+      if !isChecked, !change.model.isDisabled {
+        engine.setAvailability(change.address == nil ? .maintenance : .up, of: change.server)
+      }
+      logLines(change.lines, of: change.server.backend)
+    }
+  }
+
+  /// Log targets by name get their address once; one that cannot be resolved is left out, loudly.
+  func resolvedLogs(_ configuration: ProxyConfiguration) async -> ProxyConfiguration {
+    var result = configuration
+    var known: [LogTarget.Destination: LogTarget.Destination] = [:]
+    result.global.logTargets = await resolved(result.global.logTargets, &known)
+    for index in result.frontends.indices {
+      let targets = result.frontends[index].log.targets
+      result.frontends[index].log.targets = await resolved(targets, &known)
+    }
+    for index in result.backends.indices {
+      let targets = result.backends[index].logTargets
+      result.backends[index].logTargets = await resolved(targets, &known)
+    }
+    return result
+  }
+
+  private func resolved(
+    _ targets: [LogTarget], _ known: inout [LogTarget.Destination: LogTarget.Destination]
+  ) async -> [LogTarget] {
+    var kept: [LogTarget] = []
+    for var target in targets {
+      if case .udpName(let host, let port) = target.destination {
+        if known[target.destination] == nil {
+          if let address = await SystemResolver.lookUp(host) {
+            known[target.destination] = .udp(.ip(address, port: port))
+          } else {
+            say("warning: log target '\(host)' cannot be resolved: it gets no lines")
+          }
+        }
+        guard let found = known[target.destination] else { continue }
+        target.destination = found
+      }
+      kept.append(target)
+    }
+    return kept
+  }
+}
