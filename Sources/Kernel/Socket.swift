@@ -148,6 +148,7 @@ public struct SocketOption: Sendable {
   public static let userTimeout = SocketOption(level: 6, name: 18)
   public static let fastOpen = SocketOption(level: 6, name: 23)
   public static let ipFreebind = SocketOption(level: 0, name: 15)
+  public static let ipBindAddressNoPort = SocketOption(level: 0, name: 24)
   public static let ipTransparent = SocketOption(level: 0, name: 19)
   public static let ipv6Only = SocketOption(level: 41, name: 26)
   public static let ipv6Freebind = SocketOption(level: 41, name: 78)

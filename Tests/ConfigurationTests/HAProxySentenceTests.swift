@@ -19,7 +19,7 @@ func listen(_ lines: String..., global: String = "", defaults: String = "") -> P
   }
 
   @Test func tcpCheckWithoutRulesIsAConnection() {
-    #expect(listen("option tcp-check").configuration?.backends[0].check == .connect)
+    #expect(listen("option tcp-check").configuration?.backends[0].check == .script([]))
   }
 
   @Test func theLastCheckOptionWins() {

@@ -291,9 +291,9 @@ extension HAProxyParser {
           let others = seen[address] ?? []
           if let other = others.first(where: { $0.bind.interface == bind.interface }) {
             report(
-              .warning, at: place,
+              .error, at: place,
               "\(draft.title) listens on \(address), as \(other.draft.title) "
-                + "does at \(other.place.text); connections would go to either")
+                + "does at \(other.place.text); each connection would go to one of them by chance")
           } else {
             seen[address] = others + [(bind, draft, place)]
           }

@@ -43,11 +43,11 @@ public struct CheckTLS: Equatable, Sendable {
 
 /// What a check does.
 public enum CheckMethod: Equatable, Sendable {
-  /// A TCP connection succeeds (also `option tcp-check` without rules).
+  /// A TCP connection succeeds.
   case connect
   /// `option ssl-hello-chk`: a ClientHello is answered by a handshake or alert record.
   case sslHello
-  /// `option tcp-check` with rules, run in order.
+  /// `option tcp-check`: rules, run in order. Without rules a connection is enough.
   case script([CheckStep])
   /// `option httpchk`.
   case http(HTTPCheck)

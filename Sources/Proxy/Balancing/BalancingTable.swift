@@ -18,7 +18,7 @@ final class BalancingTable: @unchecked Sendable {
   let hashType: HashType
   let servers: [WeightedServer]
   /// Indices into `servers`, one period of the weighted sequence.
-  let sequence: [UInt16]
+  let sequence: [UInt32]
   let ring: ConsistentRing?
   let totalWeight: Int
 

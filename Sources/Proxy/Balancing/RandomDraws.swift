@@ -11,10 +11,12 @@ extension BalancingTable {
     var bestLoad = 0
     for _ in 0..<max(1, draws) {
       var point = Int.random(in: 0..<total, using: &random)
-      guard let drawn = servers.first(where: { server in
-        point -= server.weight
-        return point < 0
-      }) else { continue }
+      guard
+        let drawn = servers.first(where: { server in
+          point -= server.weight
+          return point < 0
+        })
+      else { continue }
       let load = drawn.target.runtime.sessions.load(ordering: .relaxed)
       if drawn.target.maxconn > 0, load >= drawn.target.maxconn { continue }
       if let avoiding, drawn.target.runtime === avoiding, servers.count > 1 { continue }

@@ -26,7 +26,7 @@ extension BalancingTable {
 /// of weight w comes back total/w positions later, remainders carried along; positions that
 /// nobody claims go to the heaviest server that has not had a turn. Weights 3, 2, 1 give
 /// A B A C A B and 5, 1, 1 give A A A B A A C, as HAProxy's do.
-func smoothSequence(_ weights: [Int]) -> [UInt16] {
+func smoothSequence(_ weights: [Int]) -> [UInt32] {
   struct Turn {
     var index: Int
     var weight: Int
@@ -37,7 +37,7 @@ func smoothSequence(_ weights: [Int]) -> [UInt16] {
   }
   let total = weights.reduce(0, +)
   var turns = weights.enumerated().map { Turn(index: $0, weight: $1, left: $1) }
-  var result: [UInt16] = []
+  var result: [UInt32] = []
   result.reserveCapacity(total)
   for position in 0..<total {
     /// Among claims, the earliest; then the heavier; then file order.
@@ -53,7 +53,7 @@ func smoothSequence(_ weights: [Int]) -> [UInt16] {
     for other in candidates.dropFirst() where precedes(turns[other], turns[chosen]) {
       chosen = other
     }
-    result.append(UInt16(turns[chosen].index))
+    result.append(UInt32(turns[chosen].index))
     let weight = turns[chosen].weight
     let remainder = turns[chosen].remainder + total % weight
     turns[chosen].due = (turns[chosen].due ?? position) + total / weight + remainder / weight
@@ -66,10 +66,10 @@ func smoothSequence(_ weights: [Int]) -> [UInt16] {
 /// The order of HAProxy's server map, used by `static-rr` and by map-based hashing: every
 /// server's score grows by its weight, the one that is ahead gets the slot. Weights 3, 2, 1 give
 /// A A B A B C.
-func mapSequence(_ weights: [Int]) -> [UInt16] {
+func mapSequence(_ weights: [Int]) -> [UInt32] {
   let total = weights.reduce(0, +)
   var scores = weights.map { _ in 0 }
-  var result: [UInt16] = []
+  var result: [UInt32] = []
   result.reserveCapacity(total)
   for _ in 0..<total {
     var best = 0
@@ -83,7 +83,7 @@ func mapSequence(_ weights: [Int]) -> [UInt16] {
       }
     }
     scores[best] -= total
-    result.append(UInt16(best))
+    result.append(UInt32(best))
   }
   return result
 }

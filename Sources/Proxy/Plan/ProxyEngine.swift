@@ -160,7 +160,8 @@ public final class ProxyEngine {
       for number in mailboxes.indices {
         assignments[number].append(
           ListenerAssignment(
-            key: specification.key, name: names.id(for: specification.name), descriptor: opened[specification.key]?[number] ?? -1,
+            key: specification.key, name: names.id(for: specification.name),
+            descriptor: opened[specification.key]?[number] ?? -1,
             frontend: frontend, bind: bind,
             acceptsProxyHeader: specification.bind.acceptProxy, isTCP: specification.isTCP,
             isShared: specification.isShared))

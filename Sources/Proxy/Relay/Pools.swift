@@ -10,7 +10,7 @@ struct PipePool: ~Copyable {
   }
   private var idle: [Pair] = []
   private(set) var open = 0
-  private var limit: Int
+  private let limit: Int
 
   init(limit: Int) { self.limit = limit }
 
@@ -33,12 +33,6 @@ struct PipePool: ~Copyable {
     Socket.close(pair.read)
     Socket.close(pair.write)
     open -= 1
-  }
-
-  /// This kernel cannot splice our sockets: no more pipes are handed out.
-  mutating func forbid() {
-    limit = 0
-    closeAll()
   }
 
   mutating func closeAll() {

@@ -55,7 +55,7 @@ extension Worker {
         // EINVAL: this socket cannot be spliced (a Unix socket of some kernels). Copy for good.
         if filled.errorCode == 22 {
           source.pointee.flags.remove(.splicing)
-          pipes.forbid()
+          source.pointee.flags.insert(.unspliceable)
           return .cutShort
         }
         return .sourceFailed
@@ -86,7 +86,7 @@ extension Worker {
 
   mutating func takePipe(_ half: UnsafeMutablePointer<Half>) -> Bool {
     if half.pointee.pipeRead >= 0 { return true }
-    guard let pair = pipes.take() else { return false }
+    guard !half.pointee.flags.contains(.unspliceable), let pair = pipes.take() else { return false }
     half.pointee.pipeRead = pair.read
     half.pointee.pipeWrite = pair.write
     return true

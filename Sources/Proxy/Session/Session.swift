@@ -27,6 +27,8 @@ struct HalfFlags: OptionSet, BitwiseCopyable {
   static let splicing = HalfFlags(rawValue: 1 << 9)
   /// In the worker's list of halves to go on with.
   static let queuedAgain = HalfFlags(rawValue: 1 << 10)
+  /// The kernel cannot splice this socket.
+  static let unspliceable = HalfFlags(rawValue: 1 << 12)
   /// At least one send went to this side.
   static let hasSent = HalfFlags(rawValue: 1 << 11)
 }

@@ -17,9 +17,9 @@ enum Limits {
   static let idleBuffers = 256
   /// Bytes one direction may move before other sessions get their turn.
   static let bytesPerTurn = 1 << 20
-  /// The longest PROXY protocol header: v2 with the longest address block read (RFC-less;
-  /// the protocol's specification bounds v1 at 107 bytes and asks receivers to take 536).
-  static let proxyHeader_bytes = 536
+  /// The longest PROXY protocol header: version 1 has at most 107 bytes; version 2 may carry
+  /// extensions, of which some cloud balancers send kilobytes. As much as HAProxy's buffer.
+  static let proxyHeader_bytes = copyBuffer_bytes
   /// Unread bytes of a client that are thrown away before its session is closed without a
   /// server, so that it sees a FIN and not a reset.
   static let discarded_bytes = 1 << 20
