@@ -122,12 +122,13 @@ extension EngineTests {
       let ports = servers.map(\.port) + [try Rig.freePort()]
       let (front, table) = try HostileTests.settings(frontend, backend, ports)
       let specification = ListenerSpecification(
-        frontend: frontend, bind: frontend.binds[0], address: frontend.binds[0].addresses[0])
+        frontend: frontend, bind: frontend.binds[0], address: frontend.binds[0].addresses[0],
+        name: "1")
       let bind = BindRuntime(limit: 0)
-      let listeners = try specification.open(count: 2, probes: true).map { fd in
+      let listeners = try specification.openAll(count: 2, probes: true).get().map { fd in
         [
           ListenerAssignment(
-            key: "k", descriptor: fd, frontend: front, bind: bind, acceptsProxyHeader: false,
+            key: "k", name: NameID.none, descriptor: fd, frontend: front, bind: bind, acceptsProxyHeader: false,
             isTCP: true, isShared: false)
         ]
       }

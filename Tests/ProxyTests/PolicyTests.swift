@@ -34,7 +34,8 @@ import Testing
   }
 
   @Test func redispatch() {
-    #expect(decide(left: 3, redispatch: -1) == .redispatch, "another server costs nothing")
+    #expect(
+      decide(left: 3, redispatch: -1) == .redispatch(after_ms: 0), "another server costs nothing")
     // Bound to the client, or alone: on the last retry.
     for (usable, isDeterministic) in [(1, false), (2, true)] {
       func at(_ left: Int) -> ConnectDecision {
@@ -42,12 +43,16 @@ import Testing
       }
       #expect(at(3) == .retrySame(after_ms: 1000))
       #expect(at(2) == .retrySame(after_ms: 1000))
-      #expect(at(1) == .redispatch)
+      // Alone, a server that refused is given the pause that a retry gives it.
+      #expect(at(1) == .redispatch(after_ms: usable == 1 ? 1000 : 0))
     }
-    #expect(decide(left: 3, redispatch: -1, usable: 1, isUp: false) == .redispatch)
+    #expect(
+      decide(left: 3, redispatch: -1, usable: 1, isUp: false) == .redispatch(after_ms: 1000))
+    #expect(
+      decide(.timedOut, left: 1, redispatch: -1, usable: 1) == .redispatch(after_ms: 0))
     // Every second retry: the second and not the first and third.
     let every = (1...3).map { decide(left: $0, redispatch: 2, isDeterministic: true) }
-    #expect(every == [.retrySame(after_ms: 1000), .redispatch, .retrySame(after_ms: 1000)])
+    #expect(every == [.retrySame(after_ms: 1000), .redispatch(after_ms: 0), .retrySame(after_ms: 1000)])
     #expect(decide(left: 3, redispatch: Int(Int32.max), usable: 1) == .retrySame(after_ms: 1000))
   }
 }

@@ -84,30 +84,36 @@ private let vectors: [Vector] = [
   }
 
   @Test(arguments: [
-    "GET / HTTP/1.1\r\n", "PROXY\r\n", "PROXY \r\n", "PROXY TCP4\r\n", "X", "PROXZ",
+    "PROXY \r\n", "PROXY TCP4\r\n",
     "PROXY TCP4 192.0.2.1 198.51.100.1 56324\r\n",
     "PROXY TCP4 192.0.2.1 198.51.100.1 56324 443 1\r\n",
     "PROXY TCP4 192.0.2.1 198.51.100.1 56324 65536\r\n",
     "PROXY TCP4 192.0.2.1 198.51.100.1 -1 443\r\n",
     "PROXY TCP4 2001:db8::1 2001:db8::2 1 2\r\n", "PROXY TCP6 192.0.2.1 192.0.2.2 1 2\r\n",
     "PROXY TCP4  192.0.2.1 198.51.100.1 1 2\r\n", "PROXY TCP4 192.0.2.1 198.51.100.1 1 2\n",
-    "PROXY TCP5 192.0.2.1 198.51.100.1 1 2\r\n", "\n", "\r\r",
+    "PROXY TCP5 192.0.2.1 198.51.100.1 1 2\r\n",
   ])
   func invalidText(_ text: String) {
     #expect(decode(text) == .invalid)
   }
 
+  @Test(arguments: ["GET / HTTP/1.1\r\n", "PROXY\r\n", "X", "PROXZ", "\n", "\r\r"])
+  func textOfAnotherKind(_ text: String) {
+    #expect(decode(text) == .unknown)
+  }
+
   @Test func invalidBinaryAndEndless() {
     let body = [UInt8](repeating: 0, count: 36)
     let wrong: [[UInt8]] = [
-      [0x11, 0x11, 0, 12], [0x22, 0x11, 0, 12], [0x2F, 0x11, 0, 12],
+      [0x22, 0x11, 0, 12], [0x2F, 0x11, 0, 12],
       [0x21, 0x11, 0, 11], [0x21, 0x21, 0, 35], [0x21, 0x11, 0xFF, 0xFF],
     ]
     for header in wrong {
       #expect(decode(ProxyHeader.signature + header + body) == .invalid, "\(header)")
     }
     let endless = "PROXY UNKNOWN " + String(repeating: "x", count: 200)
-    #expect(decode(endless) == .invalid)
+    #expect(decode(ProxyHeader.signature + [0x11, 0x11, 0, 12] + body) == .unknown)
+    #expect(decode(endless) == .endless)
     #expect(decode(String(endless.prefix(106))) == .incomplete)
     #expect(decode([]) == .incomplete)
   }

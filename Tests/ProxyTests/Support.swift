@@ -79,6 +79,6 @@ extension BalancingTable {
   func picks(_ count: Int) -> String { (0..<count).map { _ in pick() }.joined() }
 }
 
-func names(_ sequence: [UInt16]) -> String {
+func names(_ sequence: [UInt32]) -> String {
   sequence.map { String(UnicodeScalar(UInt8(65 + $0))) }.joined()
 }
