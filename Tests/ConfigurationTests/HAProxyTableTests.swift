@@ -114,7 +114,7 @@ import Testing
     "server b 10.0.0.1:1 observe layer4", "server b 10.0.0.1:1 agent-check agent-port 1",
     "server b 10.0.0.1:1 redir /x", "server b 10.0.0.1:1 socks4 10.0.0.2:1",
     "source 10.0.0.1 usesrc clientip", "balance rdp-cookie", "server-template s 1-3 a.example:1",
-    "log ring@x local0", "log-format %[src]", "log-format %nope", "server b 10.0.0.1:1 weight 257",
+    "log ring@x local0", "log-format %[req.len]", "log-format %nope", "server b 10.0.0.1:1 weight 257",
     "server b 10.0.0.1:1 inter 0", "server b 10.0.0.1:1 rise 0", "server b 10.0.0.1 check",
     "server b * check", "server b 10.0.0.1:1 resolvers none", "default_backend none",
     "description \"open", "description \\x4", "maxconn abc", "retries -1",

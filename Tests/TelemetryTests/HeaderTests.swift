@@ -24,8 +24,8 @@ import Testing
     (.timed, "<6>2026-11-21T07:06:06.230999+05:30 "),
     (.iso, "2026-11-21T07:06:06.230999+05:30 "),
     (.local, "<134>Nov 21 07:06:06 haproxy[321]: "),
-    (.rfc3164, "<134>Nov 21 07:06:06 lb-1 haproxy[321]: "),
-    (.rfc5424, "<134>1 2026-11-21T07:06:06+05:30 lb-1 haproxy 321 - - "),
+    (.rfc3164, "<134>Nov 21 07:06:06 localhost haproxy[321]: "),
+    (.rfc5424, "<134>1 2026-11-21T07:06:06.230999+05:30 - haproxy 321 - - "),
   ])
   func formats(format: LogTarget.Format, text: String) {
     #expect(header(format) == text)

@@ -94,7 +94,7 @@ private final class Daemon {
     _ = fcntl(pipe.write, F_SETFL, fcntl(pipe.write, F_GETFL) & ~O_NONBLOCK)
     let sink = LogSink(.descriptor(pipe.write))
     for number in 0..<10_000 {
-      sink.send(Array("line \(number) \(String(repeating: "x", count: 90))".utf8))
+      sink.send(Array("line \(number) \(String(repeating: "x", count: 90))\n".utf8))
       if number % 16 == 0 { sink.flush() }
     }
     sink.flush()
@@ -118,7 +118,7 @@ private final class Daemon {
     defer { Socket.close(pipe.write) }
     let sink = LogSink(.descriptor(pipe.write))
     Socket.close(pipe.read)
-    for _ in 0..<3 { sink.send(Array("x".utf8)) }
+    for _ in 0..<3 { sink.send(Array("x\n".utf8)) }
     sink.flush()
     #expect(sink.dropped == 3 && !sink.hasPending)
   }
@@ -152,7 +152,7 @@ private final class Daemon {
       for (level, text) in [(LogLevel.alert, "a"), (.info, "b"), (.notice, "c"), (.err, "d")] {
         hub.log(level, text, to: [limited], tag: "t")
       }
-      #expect((0..<3).map { _ in daemon.next() } == ["<3>a", "<5>c", "<3>d"])
+      #expect((0..<3).map { _ in daemon.next() } == ["<3>a\n", "<5>c\n", "<3>d\n"])
     }
     #expect(daemon.next(timeout_ms: 0) == nil)
   }
@@ -179,7 +179,7 @@ private final class Daemon {
     try withHub { hub in
       for number in 0..<50 { hub.log(.info, "\(number)", to: [target(daemon)], tag: "t") }
     }
-    #expect((0..<50).map { _ in daemon.next() } == (0..<50).map { "<6>\($0)" })
+    #expect((0..<50).map { _ in daemon.next() } == (0..<50).map { "<6>\($0)\n" })
   }
 
   /// While nobody listens every line is counted, and the daemon that comes up is told how many.
