@@ -297,6 +297,7 @@ actor Daemon {
   private func stop() async {
     notify(.stopping)
     health?.stop()
+    health = nil  // Its loop ends below; asking it for a snapshot then would never return.
     names.stop()
     engine?.stop()
     hub?.stop()

@@ -23,7 +23,6 @@ struct ClientTarget: Sendable {
   ) async throws -> any Channel {
     try await ClientBootstrap(group: group)
       .connectTimeout(TimeAmount(timeout))
-      .channelOption(.socketOption(.tcp_nodelay), value: 1)
       .channelInitializer { [tls] channel in
         channel.eventLoop.makeCompletedFuture {
           let pipeline = channel.pipeline.syncOperations
@@ -48,7 +47,8 @@ struct ClientTarget: Sendable {
     case let error as IOError where error.errnoCode == ECONNRESET: "connection reset"
     case let error as IOError where error.errnoCode == ECONNREFUSED: "connection refused"
     case let error as IOError where error.errnoCode == EPIPE: "connection closed"
-    case is NIOConnectionError: "connection refused"
+    case let error as NIOConnectionError:
+      error.connectionErrors.first.map { words($0.error) } ?? "cannot connect"
     case NIOSSLError.uncleanShutdown, ChannelError.ioOnClosedChannel, ChannelError.eof,
       ChannelError.alreadyClosed, HTTPParserError.invalidEOFState:
       "connection closed"

@@ -88,7 +88,7 @@ struct Demo: Sendable {
         servers: servers, timing: timing)
       await display.run()
     }
-    var ending = await iterator.next()
+    let ending = await iterator.next()
     let end = journal.elapsed
     playing.cancel()
     let isComplete: Bool
@@ -97,16 +97,17 @@ struct Demo: Sendable {
       // Requests under way still count; only then the balancer goes.
       asking.cancel()
       await asking.value
-      daemon.requestStop()
-      ending = await iterator.next()
+      journal.freeze()
     } else {
       isComplete = false
       asking.cancel()
       await asking.value
     }
-    await running.value
     showing.cancel()
     await showing.value
+    daemon.requestStop()
+    await running.value
+    await playing.value
     let verdict = Verdict(
       journal.snapshot(), timing: timing, servers: Self.serverNames, length: end,
       isComplete: isComplete)

@@ -37,7 +37,8 @@ struct Display {
     var last: [Row] = []
     while !Task.isCancelled {
       let due = ContinuousClock.now + Self.frameTime
-      last = await show()
+      // A stopping balancer is no sight: the frame before stays.
+      if !journal.isFrozen { last = await show(last) }
       try? await ContinuousClock().sleep(until: due)
       if !Task.isCancelled { journal.stalled(ContinuousClock.now - due) }
     }
@@ -49,10 +50,12 @@ struct Display {
     }
   }
 
-  private mutating func show() async -> [Row] {
+  /// The new frame; the last one when the balancer was stopped meanwhile.
+  private mutating func show(_ last: [Row]) async -> [Row] {
     let scene = Scene(
       now: journal.elapsed, length: length, port: port, servers: servers,
       status: await daemon.status(), record: journal.snapshot(), rate: rate(), timing: timing)
+    if journal.isFrozen { return last }
     frames += 1
     if let terminal {
       let size = terminal.size

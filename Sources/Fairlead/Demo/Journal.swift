@@ -98,6 +98,8 @@ final class Journal: Sendable {
   /// From now on nothing counts: what breaks, breaks because the demo ends.
   func freeze() { record.withLock { $0.isFrozen = true } }
 
+  var isFrozen: Bool { record.withLock { $0.isFrozen } }
+
   func snapshot() -> Record { record.withLock { $0 } }
 
   func note(_ text: String, _ kind: DemoEvent.Kind = .note) {
@@ -134,7 +136,7 @@ final class Journal: Sendable {
       record.add(
         DemoEvent(
           time: failure.ended, kind: .failure,
-          text: "a request failed after \((failure.ended - failure.began).shown):"
+          text: "a request failed after \((failure.ended - failure.began).tenths):"
             + " \(failure.reason)", detail: failure.reason))
     }
   }
@@ -200,7 +202,7 @@ final class Journal: Sendable {
       record.add(
         DemoEvent(
           time: now, kind: state == .up ? .gain : .loss,
-          text: "fairlead marks \(server) \(word)\(after): \(reason)"))
+          text: "fairlead: \(server) is \(word)\(after), \(reason)"))
     }
   }
 

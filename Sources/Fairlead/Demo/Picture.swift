@@ -69,8 +69,8 @@ struct Picture {
       [Span("fairlead", .name)],
       [Span(address)],
       [Span("\(scene.status.sessions) sessions")],
-      [Span("\(scene.status.accepted) since the start", .dim)],
-      [Span("\(scene.status.redispatches) moved on", .dim)],
+      [Span("\(scene.status.accepted) in all", .dim)],
+      [Span("\(scene.status.redispatches) redispatched", .dim)],
     ]
   }
 
@@ -105,7 +105,7 @@ struct Picture {
       [Span(Self.words(status), .dim)],
       [
         Span("\(status.sessions) sessions", status.sessions > 0 ? .plain : .dim),
-        Span(", \(status.total) since the start, \(answers) answers", .dim),
+        Span(", \(status.total) in all, \(answers) answers", .dim),
       ],
     ]
   }
@@ -151,7 +151,8 @@ struct Picture {
 
   private func wide() -> [Row] {
     let tree = branches()
-    let middle = tree.count / 2
+    // Titles stand on the line of the middle server's name.
+    let middle = scene.servers.count / 2 * (tree.count / max(1, scene.servers.count))
     let line = String(repeating: unicode ? "─" : "-", count: 3)
     let arrow = line + (unicode ? "▶ " : "> ")
     return tree.indices.map { index in
@@ -241,9 +242,7 @@ struct Picture {
   private func events(_ count: Int) -> [Row] {
     var lines: [(event: DemoEvent, times: Int)] = []
     for event in scene.record.events.reversed() where event.kind != .log {
-      if event.sharesLine, let last = lines.last,
-        last.event.sharesLine
-      {
+      if event.sharesLine, lines.last?.event.sharesLine == true {
         lines[lines.count - 1].times += 1
         continue
       }
