@@ -20,6 +20,7 @@ struct Demo: Sendable {
   private enum Turn: Sendable {
     case ready
     case storyOver
+    case outputClosed
     case daemonEnded(Int32)
   }
 
@@ -85,7 +86,7 @@ struct Demo: Sendable {
     let showing = Task {
       var display = Display(
         terminal: terminal, daemon: daemon, journal: journal, length: length, port: port.port,
-        servers: servers, timing: timing)
+        servers: servers, timing: timing, outputClosed: { post.yield(.outputClosed) })
       await display.run()
     }
     let ending = await iterator.next()

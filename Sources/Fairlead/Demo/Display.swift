@@ -1,5 +1,7 @@
 // Shows the demo while it runs: frames on a terminal, lines elsewhere.
 
+import Glibc
+
 /// Draws or prints until cancelled. Owned by one task.
 struct Display {
   private static let frameTime = Duration.milliseconds(250)
@@ -12,6 +14,8 @@ struct Display {
   let port: UInt16
   let servers: [DemoServer]
   let timing: DemoTiming
+  /// Called when nobody reads standard output any more.
+  let outputClosed: @Sendable () -> Void
 
   private var printed = 0
   private var frames = 0
@@ -20,7 +24,7 @@ struct Display {
 
   init(
     terminal: Terminal?, daemon: Daemon, journal: Journal, length: Int?, port: UInt16,
-    servers: [DemoServer], timing: DemoTiming
+    servers: [DemoServer], timing: DemoTiming, outputClosed: @escaping @Sendable () -> Void
   ) {
     self.terminal = terminal
     self.daemon = daemon
@@ -29,6 +33,7 @@ struct Display {
     self.port = port
     self.servers = servers
     self.timing = timing
+    self.outputClosed = outputClosed
   }
 
   /// Shows until cancelled, then the last state once more, to stay.
@@ -36,6 +41,7 @@ struct Display {
     terminal?.open()
     var last: [Row] = []
     while !Task.isCancelled {
+      if Self.isOutputClosed { outputClosed() }
       let due = ContinuousClock.now + Self.frameTime
       // A stopping balancer is no sight: the frame before stays.
       if !journal.isFrozen { last = await show(last) }
@@ -48,6 +54,12 @@ struct Display {
     } else {
       printEvents(journal.snapshot())
     }
+  }
+
+  /// The pipe's reader or the terminal is gone.
+  private static var isOutputClosed: Bool {
+    var output = pollfd(fd: 1, events: 0, revents: 0)
+    return poll(&output, 1, 0) == 1 && Int32(output.revents) & (POLLERR | POLLHUP) != 0
   }
 
   /// The new frame; the last one when the balancer was stopped meanwhile.

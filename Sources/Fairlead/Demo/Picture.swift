@@ -23,10 +23,12 @@ struct Picture {
   /// From this width on clients, balancer and servers stand side by side.
   private static let wideColumns = 96
   private static let eventsShown = 8
+  /// With fewer rows than this servers get two lines each, to leave room for events.
+  private static let fullRows = 30
 
   func rows(columns: Int, rows limit: Int) -> [Row] {
     var rows = [title(columns), Row()]
-    rows += columns >= Self.wideColumns ? wide() : narrow()
+    rows += columns >= Self.wideColumns ? wide() : narrow(isShort: limit < Self.fullRows)
     rows.append(Row())
     rows += counts()
     rows.append(Row())
@@ -74,8 +76,8 @@ struct Picture {
     ]
   }
 
-  /// Three lines for each server, with the tree that leads to them.
-  private func branches() -> [Row] {
+  /// Three lines (two when short) for each server, with the tree that leads to them.
+  private func branches(isShort: Bool = false) -> [Row] {
     let bar = unicode ? "│" : "|"
     var rows: [Row] = []
     for (index, server) in scene.servers.enumerated() {
@@ -83,7 +85,7 @@ struct Picture {
       let isLast = index == scene.servers.count - 1
       let fork =
         unicode ? (isFirst ? "┌─▶ " : isLast ? "└─▶ " : "├─▶ ") : isFirst ? ".-> " : "+-> "
-      let lines = serverLines(server)
+      let lines = serverLines(server).prefix(isShort ? 2 : 3)
       rows.append([Span(fork, .dim)] + lines[0])
       for line in lines.dropFirst() {
         rows.append([Span(isLast ? "    " : bar + "   ", .dim)] + line)
@@ -177,13 +179,13 @@ struct Picture {
     return Row([Span(text, first.style)] + row.spans.dropFirst())
   }
 
-  private func narrow() -> [Row] {
+  private func narrow(isShort: Bool) -> [Row] {
     let arrow = unicode ? " ──▶ " : " --> "
     let top: Row = [
       Span("  clients", .bold), Span(arrow, .dim), Span("fairlead", .name),
       Span(" \(address)  \(scene.status.sessions) sessions"),
     ]
-    return [top] + branches().map { [Span("             ")] + $0 }
+    return [top] + branches(isShort: isShort).map { [Span("          ")] + $0 }
   }
 
   // MARK: Counts

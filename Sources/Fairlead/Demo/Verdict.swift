@@ -137,21 +137,23 @@ struct Verdict: Sendable {
     let answers = record.answers.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
     lines.append("  answers   " + answers.joined(separator: ", "))
     lines.append(
-      "  watch     \(record.watchEvents) events, broken \(record.watchBreaks.count) times,"
-        + " \(breaksOutside.count) of them outside detection windows")
+      "  watch     \(record.watchEvents) events; broken off \(record.watchBreaks.count - breaksOutside.count)"
+        + " x inside detection windows, \(breaksOutside.count) x outside")
     if !costs.isEmpty {
       lines.append("  bounds    " + timing.explanation[0])
       lines += timing.explanation.dropFirst().map { "            " + $0 }
     }
     lines += costs.map(line)
     lines += complaints.map { "  " + $0 }
-    lines.append(
-      isGood
-        ? record.failures.isEmpty
-          ? "PASS: no request failed"
-          : "PASS: requests failed only while a failure could not be noticed yet"
-        : "FAIL: see the \(complaints.count == 1 ? "line" : "lines") above")
+    lines.append(sentence(wasInterrupted: wasInterrupted))
     return lines
+  }
+
+  private func sentence(wasInterrupted: Bool) -> String {
+    if !isGood { return "FAIL: see the \(complaints.count == 1 ? "line" : "lines") above" }
+    return "PASS\(wasInterrupted ? " as far as it went" : ""): "
+      + (record.failures.isEmpty
+        ? "no request failed" : "requests failed only while a failure could not be noticed yet")
   }
 
   private func line(_ cost: Cost) -> String {
