@@ -169,6 +169,7 @@ actor Daemon {
       return false
     }
     writePIDFile()
+    warnOfAbsentLogs()
     return true
   }
 
@@ -211,6 +212,15 @@ actor Daemon {
           + " \(capacity.descriptors) allows; \(capacity.sessions) sessions at once are accepted")
     }
     engine?.setLimit(min(wanted, capacity.sessions))
+  }
+
+  /// A log that is not there is no reason not to serve, but somebody may miss it.
+  private func warnOfAbsentLogs() {
+    var targets = Set(configuration.frontends.flatMap(\.log.targets).map(\.destination))
+    targets.formUnion(configuration.backends.flatMap(\.logTargets).map(\.destination))
+    for case .unixDatagram(let path) in targets where access(path, W_OK) != 0 {
+      say("warning: log \(path): \(KernelError.text(of: errno)); its lines are dropped until then")
+    }
   }
 
   private func writePIDFile() {
@@ -269,8 +279,7 @@ actor Daemon {
         let isLate = end.map { clock.now >= $0 } ?? false
         if left == 0 || isLate {
           if isLate, left > 0 { say("hard-stop-after: ending \(left) sessions") }
-          logStopped()
-          await stop()
+          await stop(drained: true)
           return 0
         }
       default: break
@@ -294,12 +303,13 @@ actor Daemon {
     }
   }
 
-  private func stop() async {
+  private func stop(drained: Bool = false) async {
     notify(.stopping)
     health?.stop()
     health = nil  // Its loop ends below; asking it for a snapshot then would never return.
     names.stop()
     engine?.stop()
+    if drained { logStopped() }
     hub?.stop()
     if let path = configuration.global.pidFile { unlink(path) }
     try? await group.shutdownGracefully()

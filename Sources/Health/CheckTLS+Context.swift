@@ -2,6 +2,7 @@
 // reading certificates is file I/O that has no place on an event loop.
 
 import Configuration
+import Glibc
 import NIOCore
 import NIOSSL
 
@@ -48,7 +49,7 @@ extension CheckTLS {
     do {
       return try NIOSSLContext(configuration: settings)
     } catch {
-      throw CheckTLSError(file: caFile, reason: "cannot be used: \(error)")
+      throw CheckTLSError(file: caFile, reason: Self.words(error, "certificates"))
     }
   }
 
@@ -59,7 +60,19 @@ extension CheckTLS {
       settings.certificateChain = try NIOSSLCertificate.fromPEMFile(file).map { .certificate($0) }
       settings.privateKey = .privateKey(try NIOSSLPrivateKey(file: file, format: .pem))
     } catch {
-      throw CheckTLSError(file: file, reason: "no certificate and key in it: \(error)")
+      throw CheckTLSError(file: file, reason: Self.words(error, "certificate and key"))
+    }
+  }
+
+  /// What is wrong with a file, in a person's words.
+  private static func words(_ error: any Error, _ wanted: String) -> String {
+    switch error {
+    case let error as IOError:
+      return "cannot open: \(String(cString: strerror(error.errnoCode)))"
+    case NIOSSLError.noSuchFilesystemObject: return "cannot open: No such file or directory"
+    case NIOSSLError.failedToLoadCertificate, NIOSSLError.failedToLoadPrivateKey:
+      return "no \(wanted) in PEM form in it"
+    default: return "no \(wanted) in PEM form in it (\(error))"
     }
   }
 }

@@ -129,6 +129,8 @@ struct AccessLine {
   ) {
     var value = LineBuffer()
     appendValue(field, flags, of: record, to: &value)
+    if flags.mandatory, value.bytes.isEmpty { value.append("-") }
+    if flags.escaped { value = value.escaped }
     let isText = !AccessLine.unquotedFields.contains(field)
     if flags.quoted, isText { line.append("\"") }
     line.append(contentsOf: value)

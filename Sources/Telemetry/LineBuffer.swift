@@ -59,6 +59,18 @@ struct LineBuffer {
     }
   }
 
+  /// With a backslash before quotes, backslashes and closing brackets (`{+E}`).
+  var escaped: LineBuffer {
+    var result = LineBuffer()
+    for byte in bytes {
+      if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "]") {
+        result.bytes.append(UInt8(ascii: "\\"))
+      }
+      result.bytes.append(byte)
+    }
+    return result
+  }
+
   mutating func truncate(to count: Int) {
     if bytes.count > count { bytes.removeLast(bytes.count - count) }
   }

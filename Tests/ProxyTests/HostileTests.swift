@@ -125,10 +125,11 @@ extension EngineTests {
         frontend: frontend, bind: frontend.binds[0], address: frontend.binds[0].addresses[0],
         name: "1")
       let bind = BindRuntime(limit: 0)
-      let listeners = try specification.openAll(count: 2, probes: true).get().map { fd in
+      let listeners = try specification.openAll(count: 2).get().map { fd in
         [
           ListenerAssignment(
-            key: "k", name: NameID.none, descriptor: fd, frontend: front, bind: bind, acceptsProxyHeader: false,
+            key: "k", name: NameID.none, descriptor: fd, frontend: front, bind: bind,
+            acceptsProxyHeader: false,
             isTCP: true, isShared: false)
         ]
       }

@@ -52,7 +52,8 @@ import Testing
       decide(.timedOut, left: 1, redispatch: -1, usable: 1) == .redispatch(after_ms: 0))
     // Every second retry: the second and not the first and third.
     let every = (1...3).map { decide(left: $0, redispatch: 2, isDeterministic: true) }
-    #expect(every == [.retrySame(after_ms: 1000), .redispatch(after_ms: 0), .retrySame(after_ms: 1000)])
+    #expect(
+      every == [.retrySame(after_ms: 1000), .redispatch(after_ms: 0), .retrySame(after_ms: 1000)])
     #expect(decide(left: 3, redispatch: Int(Int32.max), usable: 1) == .retrySame(after_ms: 1000))
   }
 }

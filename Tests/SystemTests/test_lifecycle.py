@@ -334,3 +334,35 @@ def test_idle_proxy_uses_no_cpu(start: Start, serve: Serve) -> None:
         assert all(speaks(client, 5) for client in clients)
         assert cpu_share(proxy.serving_pid, 1.0) < 0.05
     eventually(lambda: descriptor_kinds(proxy.serving_pid)["socket"] < 50, 5, "sessions end")
+
+
+def test_overlapping_addresses_start_together(start: Start, serve: Serve) -> None:
+    """kind's file binds `*:6443` and `:::6443`; others add an address to a wildcard."""
+    port = free_port()
+    addresses = f"*:{port},127.0.0.1:{port}\n    bind :::{port}"
+    start(configuration(addresses, serve(echo).address))
+    for address in ("127.0.0.1", "127.0.0.2", "::1"):
+        with connect(port, address) as client:
+            client.sendall(b"x")
+            assert read_exactly(client, 1) == b"x", address
+
+
+def test_connection_rate_is_kept(start: Start, serve: Serve) -> None:
+    """Two connections a second: six need three seconds of the clock."""
+    port = free_port()
+    start(configuration(f"127.0.0.1:{port}", serve(echo).address, "maxconnrate 2"))
+    begin = time.monotonic()
+    with ExitStack() as stack:
+        for _ in range(6):
+            client = stack.enter_context(connect(port, timeout=10))
+            client.sendall(b"x")
+            assert read_exactly(client, 1) == b"x"
+    assert time.monotonic() - begin > 0.9  # two full seconds, the first of them begun
+
+
+@pytest.mark.fairlead_only
+def test_absent_log_socket_is_told(start: Start, serve: Serve, tmp_path: Path) -> None:
+    port = free_port()
+    log = tmp_path / "absent"
+    proxy = start(configuration(f"127.0.0.1:{port}", serve(echo).address, f"log {log} local0"))
+    assert f"warning: log {log}" in proxy.process.stderr.text

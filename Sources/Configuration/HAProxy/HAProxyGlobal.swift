@@ -33,18 +33,23 @@ extension HAProxyKeywords {
     },
     Keyword("user", .global) { parser, line in
       parser.only(line, "user").map { parser.global.user = $0 }
+      parser.note(line, 0, keepsIdentity)
     },
     Keyword("group", .global) { parser, line in
       parser.only(line, "group").map { parser.global.group = $0 }
+      parser.note(line, 0, keepsIdentity)
     },
     Keyword("uid", .global) { parser, line in
       parser.only(line, "uid", in: 0...4_294_967_294).map { parser.global.user = String($0) }
+      parser.note(line, 0, keepsIdentity)
     },
     Keyword("gid", .global) { parser, line in
       parser.only(line, "gid", in: 0...4_294_967_294).map { parser.global.group = String($0) }
+      parser.note(line, 0, keepsIdentity)
     },
     Keyword("chroot", .global) { parser, line in
       parser.only(line, "chroot").map { parser.global.chroot = $0 }
+      parser.note(line, 0, keepsIdentity)
     },
     Keyword("hard-stop-after", .global) { parser, line in
       guard let value = parser.time(line, 1, "hard-stop-after") else { return }
@@ -95,6 +100,10 @@ extension HAProxyKeywords {
         line, 1, "'default-path \(kind)' is not supported: write file names as absolute paths")
     },
   ]
+
+  private static let keepsIdentity =
+    "Fairlead keeps the user it was started as, so that a reload can bind ports below 1024;"
+    + " start it as that user with CAP_NET_BIND_SERVICE instead"
 
   /// Accepted without effect, by reason.
   private static let globalNotes: [Keyword] = {

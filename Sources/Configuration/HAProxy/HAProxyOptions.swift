@@ -134,7 +134,8 @@ extension HAProxyParser {
   private func redispatch(_ line: Line, isOn: Bool) {
     var interval = -1
     if isOn, line.text(2) != nil {
-      guard let value = integer(line, 2, "option redispatch", in: -1...Int(Int32.max)) else {
+      guard let value = integer(line, 2, "option redispatch", in: Int(Int32.min)...Int(Int32.max))
+      else {
         return
       }
       // 0 switches it off, as HAProxy's interval of 0 does.

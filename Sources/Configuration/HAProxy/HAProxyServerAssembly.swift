@@ -123,12 +123,19 @@ extension HAProxyParser {
           + "Add 'ca-file <file>' (or 'ca-file @system-ca'), or set an explicit 'verify none' on "
           + "the 'server' line, or use 'ssl-server-verify none' in the global section.")
     }
-    var result = CheckTLS(verify: verifies, caFile: verifies ? draft.caFile : nil)
+    let authorities = draft.caFile.map { path($0, from: global.caBase) }
+    var result = CheckTLS(verify: verifies, caFile: verifies ? authorities : nil)
     result.serverName = draft.checkSNI
     result.verifyHost = draft.verifyHost
     result.alpn = draft.checkALPN
-    result.certificateFile = draft.certificateFile
+    result.certificateFile = draft.certificateFile.map { path($0, from: global.crtBase) }
     return result
+  }
+
+  /// A relative path starts at `ca-base` or `crt-base`; `@…` names no file (manual, section 3.1).
+  private func path(_ text: String, from base: String?) -> String {
+    guard let base, !text.hasPrefix("/"), !text.hasPrefix("@") else { return text }
+    return base.hasSuffix("/") ? base + text : base + "/" + text
   }
 
   // MARK: tracking

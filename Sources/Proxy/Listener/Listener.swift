@@ -155,7 +155,7 @@ extension Worker {
       leave(process.sessions, process.pausedWorkers)
       return false
     }
-    if frontend.sessionRateLimit > 0, !withinRate(frontend) {
+    if !withinRate(frontend) {
       releaseAdmission(frontend, bind)
       pause(at)
       pausedUntil_ms = now_ms + 1000 - (Clock.monotonic_us() / 1000) % 1000
@@ -184,13 +184,14 @@ extension Worker {
     wake(paused)
   }
 
+  /// `rate-limit sessions` and `maxconnrate`.
   private func withinRate(_ frontend: FrontendSettings) -> Bool {
-    let second = Clock.monotonic_us() / 1_000_000
-    let runtime = frontend.runtime
-    if runtime.rateSecond.exchange(second, ordering: .relaxed) != second {
-      runtime.rateCount.store(0, ordering: .relaxed)
-    }
-    return runtime.rateCount.add(1, ordering: .relaxed).newValue <= frontend.sessionRateLimit
+    let process = context.process.rateLimit.load(ordering: .relaxed)
+    if process == 0, frontend.sessionRateLimit == 0 { return true }
+    let now = Clock.monotonic_us()
+    if process > 0, !context.process.rate.admits(limit: process, at: now) { return false }
+    return frontend.sessionRateLimit == 0
+      || frontend.runtime.rate.admits(limit: frontend.sessionRateLimit, at: now)
   }
 
   /// Frees the places of a session that is gone, and wakes who waits for them. `bind` is the line

@@ -60,25 +60,34 @@ struct ListenerSpecification {
     return nil
   }
 
-  /// Opens `count` sockets, or says what failed; nothing stays open then. `probes`: another
-  /// listener on the port is an error.
-  func openAll(count: Int, probes: Bool) -> Result<[Int32], BindError> {
+  /// Finds out whether anyone else listens here: two balancers that share a port by accident
+  /// would each get half of the clients. A socket without SO_REUSEPORT cannot join a group.
+  func probe() -> BindError? {
+    if isShared { return nil }
     do {
-      let sockets =
-        isShared ? try openShared(count: count) : try openGroup(count: count, probes: probes)
-      return .success(sockets)
+      Socket.close(try openSocket(reusePort: false))
+      return nil
     } catch {
-      return .failure(
-        BindError(
-          frontend: frontend.name, address: "\(address)", interface: bind.interface,
-          origin: bind.origin, error: error))
+      return bindError(error)
     }
   }
 
-  private func openGroup(count: Int, probes: Bool) throws(KernelError) -> [Int32] {
-    // A socket without SO_REUSEPORT finds out whether anyone else listens here: two balancers
-    // that share a port by accident would each get half of the clients.
-    if probes { Socket.close(try openSocket(reusePort: false)) }
+  /// Opens `count` sockets, or says what failed; nothing stays open then.
+  func openAll(count: Int) -> Result<[Int32], BindError> {
+    do {
+      return .success(isShared ? try openShared(count: count) : try openGroup(count: count))
+    } catch {
+      return .failure(bindError(error))
+    }
+  }
+
+  private func bindError(_ error: KernelError) -> BindError {
+    BindError(
+      frontend: frontend.name, address: "\(address)", interface: bind.interface,
+      origin: bind.origin, error: error)
+  }
+
+  private func openGroup(count: Int) throws(KernelError) -> [Int32] {
     var opened: [Int32] = []
     do throws(KernelError) {
       for _ in 0..<count { opened.append(try openSocket(reusePort: true)) }

@@ -12,6 +12,9 @@ public final class ProcessRuntime: Sendable {
   public let limit = Atomic<Int>(0)
   /// Times accepting stopped because descriptors ran out.
   public let descriptorPauses = Atomic<Int>(0)
+  /// Connections accepted per second by the whole process (maxconnrate); 0 = any number.
+  let rateLimit = Atomic<Int>(0)
+  let rate = SecondCounter()
   /// Bit per worker that has stopped accepting until a session ends.
   let pausedWorkers = Atomic<UInt64>(0)
   public init() {}
@@ -25,9 +28,8 @@ public final class FrontendRuntime: Sendable {
   public let bytesIn = Atomic<UInt64>(0)
   public let bytesOut = Atomic<UInt64>(0)
   let pausedWorkers = Atomic<UInt64>(0)
-  /// For `rate-limit sessions`: the second being counted, and sessions opened in it.
-  let rateSecond = Atomic<Int64>(0)
-  let rateCount = Atomic<Int>(0)
+  /// For `rate-limit sessions`.
+  let rate = SecondCounter()
   private let ends: EndCounters
   init(name: String) {
     self.name = name
@@ -111,6 +113,19 @@ public final class ServerRuntime: Sendable {
     if count > sessionsMaximum.load(ordering: .relaxed) {
       sessionsMaximum.store(count, ordering: .relaxed)
     }
+  }
+}
+
+/// Counts within the present second of the monotonic clock.
+final class SecondCounter: Sendable {
+  private let second = Atomic<Int64>(0)
+  private let count = Atomic<Int>(0)
+
+  /// Counts one more. False when that is more than `limit` in this second.
+  func admits(limit: Int, at now_us: Int64) -> Bool {
+    let now = now_us / 1_000_000
+    if second.exchange(now, ordering: .relaxed) != now { count.store(0, ordering: .relaxed) }
+    return count.add(1, ordering: .relaxed).newValue <= limit
   }
 }
 

@@ -38,7 +38,7 @@ public enum SessionEnd: UInt8, BitwiseCopyable, CaseIterable, Sendable {
     case .serverAbort: "SD"
     case .serverTimeout: "sD"
     case .queueTimeout: "sQ"
-    case .queueFull: "PQ"
+    case .queueFull: "SQ"
     case .proxyHeaderMissing, .proxyHeaderTimeout, .proxyHeaderTruncated, .proxyHeaderUnknown,
       .proxyHeaderInvalid:
       "PR"

@@ -95,6 +95,7 @@ public final class ProxyEngine {
     }
     openKeys = Set(wanted.map(\.key))
     openPorts = Set(wanted.compactMap(\.port))
+    process.rateLimit.store(new.global.maxConnectionRate ?? 0, ordering: .relaxed)
     configuration = new
   }
 
@@ -104,10 +105,17 @@ public final class ProxyEngine {
   ) throws(BindError) -> [String: [Int32]] {
     var opened: [String: [Int32]] = [:]
     var failure: BindError?
+    // All looks for foreign listeners come before the first socket of ours is opened: our own
+    // `*:80` and `127.0.0.1:80` may stand side by side.
+    for specification in wanted where failure == nil {
+      if !openKeys.contains(specification.key), !isOurs(specification) {
+        failure = specification.probe()
+      }
+    }
     for specification in wanted where failure == nil {
       let key = specification.key
       if openKeys.contains(key) || opened[key] != nil { continue }
-      switch specification.openAll(count: mailboxes.count, probes: !isOurs(specification)) {
+      switch specification.openAll(count: mailboxes.count) {
       case .success(let sockets): opened[key] = sockets
       case .failure(let error): failure = error
       }

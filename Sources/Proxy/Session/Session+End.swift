@@ -272,7 +272,10 @@ extension Worker {
     } else {
       record.backendName = frontend.name
     }
-    if let server = session.pointee.server?.takeUnretainedValue(), session.pointee.holdsPlace {
+    if let server = session.pointee.server?.takeUnretainedValue(),
+      session.pointee.holdsPlace || session.pointee.waitsForServer
+    {
+      let own = session.pointee.holdsPlace ? own : 0
       record.serverName = server.name
       record.server = server.endpoint ?? NetworkEndpoint()
       record.serverConnections = count(

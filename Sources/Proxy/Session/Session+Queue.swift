@@ -32,6 +32,9 @@ extension Worker {
     let waiter = Waiter(
       mailbox: context.mailbox, index: index, generation: halves[Int(index) * 2].generation)
     if target.maxqueue > 0, target.runtime.queue.count >= target.maxqueue {
+      session.pointee.server?.release()
+      session.pointee.server = Unmanaged.passRetained(target)
+      session.pointee.waitsForServer = true  // so the log names it
       finish(index, .queueFull)
       return
     }

@@ -178,3 +178,33 @@ def two_sessions_time_out_in_queue(stage: Stage) -> None:
     read_to_end(second)
     stage.sessions_logged(2)
     finish(busy)
+
+
+@scenario({"s": "a", "ts": "sQ", "Tc": "-1", "bq": "0"}, {"s": "a", "ts": "--"})
+def source_waits_for_its_server(stage: Stage) -> None:
+    """A choice bound to the client waits in that server's own queue."""
+    stage.run(
+        f"balance source\n        server a {stage.server(echo).address} maxconn 1",
+        defaults="timeout queue 700ms",
+    )
+    busy = stage.exchange()
+    read_to_end(stage.connect())
+    stage.sessions_logged(1)
+    finish(busy)
+
+
+@scenario({"s": "a", "ts": "SQ"}, {"s": "a", "ts": "sQ"}, {"s": "a", "ts": "--"})
+def full_server_queue(stage: Stage) -> None:
+    stage.run(
+        f"balance source\n        server a {stage.server(echo).address} maxconn 1 maxqueue 1",
+        defaults="timeout queue 1500ms",
+    )
+    busy = stage.exchange()
+    waiting = stage.connect()
+    waiting.sendall(b"1")
+    time.sleep(0.2)  # the order of arrival is the scenario
+    read_to_end(stage.connect())
+    stage.sessions_logged(1)
+    read_to_end(waiting)
+    stage.sessions_logged(2)
+    finish(busy)
