@@ -211,6 +211,12 @@ long fl_send(int fd, const void *bytes, size_t count) {
   RETRY(long, syscall(SYS_sendto, fd, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0));
 }
 
+// The last bytes before shutdown(2) wait for it, so that the FIN travels in their packet.
+long fl_send_before_end(int fd, const void *bytes, size_t count) {
+  RETRY(long, syscall(SYS_sendto, fd, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE, NULL,
+                      0));
+}
+
 long fl_send_to(int fd, const void *bytes, size_t count, const struct fl_sockaddr *address) {
   RETRY(long, sendto(fd, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL,
                      (const struct sockaddr *)address->storage, address->length));

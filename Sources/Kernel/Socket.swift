@@ -97,6 +97,13 @@ public enum Socket {
     IOResult(fl_send(fd, bytes, count))
   }
 
+  /// Sends the last bytes before `shutdownWrite` or `close`, which must follow at once: they wait
+  /// for it, and the FIN travels in their packet.
+  @inlinable @inline(__always)
+  public static func sendBeforeEnd(
+    _ fd: Int32, _ bytes: UnsafeRawPointer, _ count: Int
+  ) -> IOResult { IOResult(fl_send_before_end(fd, bytes, count)) }
+
   public static func send(
     _ fd: Int32, _ bytes: UnsafeRawBufferPointer, to address: KernelAddress
   ) -> IOResult {

@@ -50,6 +50,7 @@ long fl_receive(int fd, void *bytes, size_t count);
 long fl_peek(int fd, void *bytes, size_t count);
 long fl_discard(int fd, size_t count);
 long fl_send(int fd, const void *bytes, size_t count);
+long fl_send_before_end(int fd, const void *bytes, size_t count);
 long fl_send_to(int fd, const void *bytes, size_t count, const struct fl_sockaddr *address);
 long fl_write(int fd, const void *bytes, size_t count);
 long fl_splice_in(int socket, int pipe, size_t count);

@@ -79,7 +79,12 @@ extension HAProxyParser {
     }
     let host = check.address ?? server.host
     switch host {
-    case .unix, .abstract: return
+    case .unix: return
+    case .abstract:
+      report(
+        .error, at: place,
+        "'\(title)' : an abstract socket cannot be checked; use a path, or remove 'check'")
+      return
     case .ip, .name, .clientDestination: break
     }
     if case .fixed = server.port { return }

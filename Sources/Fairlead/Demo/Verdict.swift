@@ -137,7 +137,8 @@ struct Verdict: Sendable {
     let answers = record.answers.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
     lines.append("  answers   " + answers.joined(separator: ", "))
     lines.append(
-      "  watch     \(record.watchEvents) events; broken off \(record.watchBreaks.count - breaksOutside.count)"
+      "  watch     \(record.watchEvents) events; broken off"
+        + " \(record.watchBreaks.count - breaksOutside.count)"
         + " x inside detection windows, \(breaksOutside.count) x outside")
     if !costs.isEmpty {
       lines.append("  bounds    " + timing.explanation[0])

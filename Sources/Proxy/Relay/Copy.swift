@@ -61,7 +61,11 @@ extension Worker {
     _ count: Int, from source: UnsafeMutablePointer<Half>, to sink: UnsafeMutablePointer<Half>
   ) -> PumpResult {
     if !sink.pointee.flags.contains(.noDelay) { prepareSecondSend(sink) }
-    let sent = Socket.send(sink.pointee.descriptor, copyBuffer, count)
+    // A FIN that is already known follows at once and saves a packet of its own.
+    let sent =
+      source.pointee.flags.contains(.ended)
+      ? Socket.sendBeforeEnd(sink.pointee.descriptor, copyBuffer, count)
+      : Socket.send(sink.pointee.descriptor, copyBuffer, count)
     if sent.raw == count {
       sink.pointee.last_ms = now_ms
       return .finished

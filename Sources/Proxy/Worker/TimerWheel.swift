@@ -24,7 +24,7 @@ struct TimerWheel: ~Copyable {
   /// The last millisecond whose slot has been emptied.
   private var current_ms: Int64
   private var linked = 0
-  /// A bit per level-0 slot that may hold timers.
+  /// A bit per slot of levels 0 and 1 that may hold timers: four words each.
   private let occupied: UnsafeMutablePointer<UInt64>
 
   init(sessions: UnsafeMutablePointer<Session>, now_ms: Int64) {
@@ -33,8 +33,8 @@ struct TimerWheel: ~Copyable {
     let count = TimerWheel.slotsPerLevel * TimerWheel.levels + 2
     heads = .allocate(capacity: count)
     heads.initialize(repeating: TimerWheel.none, count: count)
-    occupied = .allocate(capacity: 4)
-    occupied.initialize(repeating: 0, count: 4)
+    occupied = .allocate(capacity: 8)
+    occupied.initialize(repeating: 0, count: 8)
   }
 
   deinit {
@@ -70,7 +70,7 @@ struct TimerWheel: ~Copyable {
     if head != TimerWheel.none { sessions[Int(head)].timer.previous = index }
     heads[slot] = index
     linked += 1
-    if slot <= TimerWheel.slotsPerLevel {
+    if slot <= 2 * TimerWheel.slotsPerLevel {
       occupied[(slot - 1) >> 6] |= 1 << UInt64((slot - 1) & 63)
     }
   }
@@ -97,24 +97,41 @@ struct TimerWheel: ~Copyable {
     return TimerWheel.overflowSlot
   }
 
-  /// Milliseconds until something may be due, at most 256; -1 when nothing is linked.
+  /// Milliseconds until something may be due, at most 65.5 s; -1 when nothing is linked.
   func wait_ms(at now_ms: Int64) -> Int32 {
-    if linked == 0 { return -1 }
+    linked == 0 ? -1 : Int32(clamping: max(0, nextMoment - now_ms))
+  }
+
+  /// The next moment at which a timer may be due or a span's timers have to be dealt out. Empty
+  /// spans of level 1 are passed over; where a span of level 2 begins is always such a moment.
+  private var nextMoment: Int64 {
     let from = current_ms + 1
-    var slot = Int(from & 255)
-    // Where a span of 256 ms begins, the timers of the next level have to be dealt out, so
-    // looking further than the end of this span is never needed.
-    if slot != 0 {
-      var word = slot >> 6
-      var bits = occupied[word] & (UInt64.max << UInt64(slot & 63))
-      while bits == 0, word < 3 {
-        word += 1
-        bits = occupied[word]
-      }
-      slot = bits == 0 ? 256 : word << 6 + bits.trailingZeroBitCount
+    if from & 255 != 0, let slot = nextOccupied(level: 0, from: Int(from & 255)) {
+      return from - (from & 255) + Int64(slot)
     }
-    let moment = from - (from & 255) + Int64(slot)
-    return Int32(clamping: max(0, moment - now_ms))
+    let boundary = (current_ms | 255) + 1
+    // Timers of level 0 that lie beyond the end of this span come soon after it.
+    if nextOccupied(level: 0, from: 0) != nil { return boundary }
+    let span = boundary >> 8
+    if span & 255 == 0 { return boundary }
+    let next = nextOccupied(level: 1, from: Int(span & 255)) ?? 256
+    return (span - (span & 255) + Int64(next)) << 8
+  }
+
+  /// The first slot of a level, from `from` on, that may hold timers.
+  private func nextOccupied(level: Int, from: Int) -> Int? {
+    var word = from >> 6
+    var bits = occupied[level * 4 + word] & (UInt64.max << UInt64(from & 63))
+    while bits == 0 {
+      word += 1
+      if word == 4 { return nil }
+      bits = occupied[level * 4 + word]
+    }
+    return word << 6 + bits.trailingZeroBitCount
+  }
+
+  private func clear(_ slot: Int) {
+    occupied[(slot - 1) >> 6] &= ~(1 << UInt64((slot - 1) & 63))
   }
 
   /// An empty wheel has nothing to catch up with: a worker that was idle for days must not walk
@@ -122,7 +139,7 @@ struct TimerWheel: ~Copyable {
   mutating func skipIfEmpty(to now_ms: Int64) {
     guard linked == 0, now_ms > current_ms else { return }
     current_ms = now_ms
-    for word in 0..<4 { occupied[word] = 0 }
+    for word in 0..<8 { occupied[word] = 0 }
   }
 
   /// The next session whose timer is due, unlinked; nil when the wheel has caught up.
@@ -138,10 +155,11 @@ struct TimerWheel: ~Copyable {
         unlink(head)
         return head
       }
-      if head == TimerWheel.none { occupied[(slot - 1) >> 6] &= ~(1 << UInt64((slot - 1) & 63)) }
+      if head == TimerWheel.none { clear(slot) }
       if current_ms >= now_ms { return nil }
-      current_ms += 1
-      if current_ms & 255 == 0 { cascade() }
+      let next = nextMoment
+      current_ms = min(next, now_ms)
+      if next <= now_ms, next & 255 == 0 { cascade() }
     }
   }
 
@@ -156,6 +174,7 @@ struct TimerWheel: ~Copyable {
   private mutating func redistribute(_ slot: Int) {
     var index = heads[slot]
     heads[slot] = TimerWheel.none
+    if slot <= 2 * TimerWheel.slotsPerLevel { clear(slot) }
     while index != TimerWheel.none {
       let next = sessions[Int(index)].timer.next
       let due = sessions[Int(index)].timer.due_ms
