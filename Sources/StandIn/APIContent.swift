@@ -36,6 +36,16 @@ struct APIContent: Sendable {
       + #""\#(Self.baseVersion)"},"items":["# + items.joined(separator: ",") + "]}\n"
   }
 
+  // MARK: Discovery, without which kubectl asks for nothing
+
+  let apiVersions =
+    #"{"kind":"APIVersions","versions":["v1"],"serverAddressByClientCIDRs":[]}"# + "\n"
+  let apiGroups = #"{"kind":"APIGroupList","apiVersion":"v1","groups":[]}"# + "\n"
+  let apiResources =
+    #"{"kind":"APIResourceList","groupVersion":"v1","resources":[{"name":"namespaces","#
+    + #""singularName":"namespace","namespaced":false,"kind":"Namespace","#
+    + #""verbs":["get","list","watch"],"shortNames":["ns"]}]}"# + "\n"
+
   /// `metav1.Status` of a failure.
   func status(_ code: Int, _ reason: String, _ path: String) -> String {
     let shown = path.filter { $0.isASCII && ($0.isLetter || $0.isNumber || "/-_.".contains($0)) }

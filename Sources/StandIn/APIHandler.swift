@@ -57,6 +57,9 @@ final class APIHandler: ChannelInboundHandler {
     case "/readyz", "/livez", "/healthz":
       send(.ok, "ok", "text/plain; charset=utf-8", head, context)
     case "/version": send(.ok, content.version, "application/json", head, context)
+    case "/api": send(.ok, content.apiVersions, "application/json", head, context)
+    case "/apis": send(.ok, content.apiGroups, "application/json", head, context)
+    case "/api/v1": send(.ok, content.apiResources, "application/json", head, context)
     case "/api/v1/namespaces":
       if query.contains("watch=1") || query.contains("watch=true") {
         startWatch(head, context)
