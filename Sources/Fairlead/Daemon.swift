@@ -170,6 +170,7 @@ actor Daemon {
     }
     writePIDFile()
     warnOfAbsentLogs()
+    warnOfPrivileges()
     return true
   }
 
@@ -212,6 +213,17 @@ actor Daemon {
           + " \(capacity.descriptors) allows; \(capacity.sessions) sessions at once are accepted")
     }
     engine?.setLimit(min(wanted, capacity.sessions))
+  }
+
+  /// Who wrote `user` or `chroot` expects root to be given up.
+  private func warnOfPrivileges() {
+    let global = configuration.global
+    guard geteuid() == 0, hasFiles else { return }
+    if global.user != nil || global.group != nil || global.chroot != nil {
+      say(
+        "warning: running as root: 'user', 'group' and 'chroot' are not applied, so that a"
+          + " reload can bind ports below 1024; start as that user with CAP_NET_BIND_SERVICE")
+    }
   }
 
   /// A log that is not there is no reason not to serve, but somebody may miss it.

@@ -13,7 +13,7 @@ public enum ServerState: Equatable, Hashable, Sendable {
   case maintenance
 }
 
-/// The state of one server's checks (compatibility document, section 6.1).
+/// The state of one server's checks (measured on HAProxy 2.6).
 ///
 /// `health` counts from 0 to rise + fall - 1; from `rise` on the server is up. A server starts
 /// at `rise`, the lowest value that is up, so that its first failure takes it down whatever

@@ -1,4 +1,4 @@
-// HAProxy's lines about server states, word for word (compatibility document, section 6.3;
+// HAProxy's lines about server states, word for word (measured;
 // checked against haproxy 2.6.12). Pure functions: the caller knows the counts.
 
 import Configuration

@@ -3,7 +3,7 @@
 
 import Configuration
 
-/// Runs one check's plan (compatibility document, sections 6.4 to 6.6).
+/// Runs one check's plan as HAProxy runs it.
 struct ProbeMachine {
   enum Action: Equatable {
     /// Open (another) connection as step `index` of the plan says.

@@ -1,4 +1,4 @@
-// The sentences of the compatibility list that concern parsing (its sections 0 and 1), each
+// What is easiest to get wrong in reading haproxy.cfg, and its tables of special cases, each
 // under its own name.
 
 import Testing

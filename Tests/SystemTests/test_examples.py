@@ -21,7 +21,6 @@ from harness.namespaces import Host, Network
 from harness.peers import Script, ScriptedServer, named
 from harness.proxies import REPOSITORY, UNDER_TEST, Proxy
 from harness.sinks import LOCAL_FRAME, UnixSink
-from harness.waiting import eventually
 
 BALANCER, CLIENT = "10.0.0.179", "10.0.0.200"
 MASTERS = {f"kubemaster-{n}": f"10.0.0.{10 + n}" for n in (1, 2, 3)}
@@ -29,52 +28,9 @@ EDGES = {f"kubeedge-{n}": f"10.0.0.{20 + n}" for n in (1, 2, 3)}
 REQUEST_SECONDS = 5.0
 EXAMPLES = REPOSITORY / "Examples"
 
-GLOBAL = """\
-global
-    log /dev/log local0
-    log /dev/log local1 notice
-    daemon
-    maxconn 2000
-    tune.ssl.default-dh-param 2048
-
-defaults
-    log global
-    mode tcp
-    option tcplog
-    option dontlognull
-    timeout connect {connect}
-    timeout client {client}
-    timeout server {client}
-
-"""
-
-
-def section(name: str, servers: dict[str, str], port: int) -> str:
-    lines = [f"    server {server} {address}:{port} check" for server, address in servers.items()]
-    head = [f"backend {name}", "    option tcp-check", "    balance roundrobin"]
-    return "\n".join([*head, *lines, ""]) + "\n"
-
-
-def stand_in(example: str) -> str:
-    """The example's text while the repository has no Examples folder: for HAProxy runs only."""
-    if example == "kubernetes-back":
-        text = GLOBAL.format(connect="2s", client="1m")
-        text += "frontend kubernetes-apiserver\n    bind 0.0.0.0:6443\n"
-        text += "    default_backend kubernetes-masters\n\n"
-        return text + section("kubernetes-masters", MASTERS, 6443)
-    text = GLOBAL.format(connect="5s", client="30s")
-    for kind, port, target in (("http", 80, 30080), ("https", 443, 30443)):
-        text += f"frontend k8s_edge_{kind}\n    bind *:{port}\n"
-        text += f"    default_backend edge_{kind}\n\n"
-        text += section(f"edge_{kind}", EDGES, target)
-    return text
-
 
 def example(name: str) -> str:
-    file = EXAMPLES / name / "haproxy.cfg"
-    if UNDER_TEST.kind == "haproxy" and not file.exists():
-        return stand_in(name)
-    return file.read_text()
+    return (EXAMPLES / name / "haproxy.cfg").read_text()
 
 
 class LogSocket:
@@ -149,10 +105,10 @@ def cluster(folder: Path, name: str, hosts: dict[str, str]) -> Iterator[Cluster]
         yield Cluster(stack, folder, name, hosts)
 
 
-def kubectl(context: ssl.SSLContext) -> str:
+def kubectl(context: ssl.SSLContext, port: int = 6443) -> str:
     """One HTTPS request through the balancer; returns the name in the server's certificate."""
     connection = http.client.HTTPSConnection(
-        BALANCER, 6443, timeout=REQUEST_SECONDS, context=context
+        BALANCER, port, timeout=REQUEST_SECONDS, context=context
     )
     try:
         connection.connect()
@@ -202,30 +158,31 @@ def death_and_return_of_a_master(
 
 @pytest.mark.limit(90)
 def test_kubernetes_front(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
     with cluster(tmp_path, "kubernetes-front", EDGES) as world:
-        servers = {
-            (name, port): world.serve(name, port, named(f"{name}:{port}"))
-            for name in EDGES
-            for port in (30080, 30443)
-        }
+        servers = []
+        for name, address in EDGES.items():
+            made = authority.issue(name, f"IP:{address}", f"IP:{BALANCER}")
+            servers.append(world.serve(name, 30080, named(name)))
+            servers.append(world.serve(name, 30443, respond, tls=made.server_context()))
         world.start()
+        context = authority.client_context()
 
-        def ask(port: int, count: int) -> list[str]:
-            return world.client.call(lambda: [first_words(port) for _ in range(count)])
+        def ask(count: int) -> tuple[list[str], list[str]]:
+            return world.client.call(
+                lambda: (
+                    [first_words(80) for _ in range(count)],
+                    [kubectl(context, 443) for _ in range(count)],
+                )
+            )
 
-        for port, target in ((80, 30080), (443, 30443)):
-            assert ask(port, 6) == [f"{name}:{target}" for name in EDGES] * 2
-        for port in (30080, 30443):
-            servers["kubeedge-3", port].stop()
-        for _ in range(2):
-            world.log.sink.wait_for("/kubeedge-3 is DOWN", 15)
-        eventually(
-            lambda: sum("/kubeedge-3 is DOWN" in x for x in world.log.sink.records) >= 2,
-            15,
-            "both backends know",
-        )
-        for port in (80, 443):
-            assert not any("kubeedge-3" in answer for answer in ask(port, 6))
+        names = list(EDGES) * 2
+        assert ask(6) == (names, names), "round robin, each with its own certificate"
+        for server in servers[-2:]:
+            server.stop()
+        for backend in ("k8s_edge_http_nodes", "k8s_edge_https_nodes"):
+            world.log.sink.wait_for(f"Server {backend}/kubeedge-3 is DOWN", 15)
+        assert not any("kubeedge-3" in answers for answers in ask(6))
 
 
 def first_words(port: int) -> str:

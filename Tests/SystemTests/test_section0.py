@@ -1,7 +1,7 @@
 """The run-time sentences of "the ten things that are easiest to get wrong".
 
-Numbers in the names are those of section 0 of the HAProxy compatibility notes. What concerns
-half-close, balancing and retries is compared line by line in `test_tcplog_parity.py`.
+The ten are numbered. What concerns half-close, balancing and retries is compared line by line
+in `test_tcplog_parity.py`.
 """
 
 from __future__ import annotations
@@ -106,6 +106,9 @@ def test_4_tcp_check_without_rules_is_a_plain_connect(start: Start, serve: Serve
         )
     )
     proxy.wait_for_lines(1, "Health check for server edge/a succeeded", 5)
+    server.close()
+    proxy.wait_for_lines(1, "Health check for server edge/a failed", 5)
+    # The connection may be reset before the server takes it; but nothing is ever said on it.
     assert set(received) <= {b""}
 
 

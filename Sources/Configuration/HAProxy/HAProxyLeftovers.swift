@@ -4,7 +4,7 @@
 extension HAProxyKeywords {
   static let proxyLeftovers: [Keyword] = unservedRules + httpOnly + quiet + refused
 
-  /// Sections 7 and 8: rules that select or decide.
+  /// Manual, sections 7 and 8: rules that select or decide.
   private static let unservedRules: [Keyword] = {
     let rules: [(String, Sections, String)] = [
       ("acl", .proxy, "conditions are not evaluated"),
@@ -29,7 +29,7 @@ extension HAProxyKeywords {
     }
   }()
 
-  /// Section 1.2 of the compatibility list: in 'mode tcp' HAProxy ignores these too.
+  /// In 'mode tcp' HAProxy ignores these too (measured).
   private static let httpOnly: [Keyword] = {
     let names: [(String, Sections)] = [
       ("http-request", .proxy), ("http-response", .proxy), ("http-after-response", .proxy),
