@@ -161,7 +161,7 @@ extension HAProxyParser {
       return unserved(
         "use_backend \(word)", line,
         "no condition is evaluated; such sessions go where "
-          + "'default_backend' says")
+          + "'default_backend' says, or to the section's own servers")
     }
     if name.contains("%") {
       return error(line, 1, "backend names made of log-format expressions are not supported")
