@@ -118,13 +118,11 @@ extension Worker {
       session.pointee.source = Socket.localEndpoint(pair[Side.server].descriptor)
     }
     if let version = target.settings.sendProxy, !sendProxyHeader(index, version) {
-      decideEnd(index, .serverAbort)
       finish(index, .serverAbort)
       return
     }
     pair[Side.server].flags.insert(.relaying)
     pair[Side.client].flags.insert(.relaying)
-    register(index, Side.client)
     if frontend.log.isEarly { record(index, isEarly: true) }
     armTimer(index)
     // What the client sent meanwhile has been announced already.

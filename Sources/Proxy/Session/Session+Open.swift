@@ -30,7 +30,7 @@ extension Worker {
     client.pointee.descriptor = descriptor
     client.pointee.last_ms = now_ms
     client.pointee.timeout_ms = frontend.timeoutClient_ms
-    client.pointee.flags = listeners[listener].isTCP ? .noDelay : [.noDelay]
+    client.pointee.flags = .noDelay
     frontend.runtime.total.add(1, ordering: .relaxed)
     let open = frontend.runtime.sessions.load(ordering: .relaxed)
     if open > frontend.runtime.sessionsMaximum.load(ordering: .relaxed) {
@@ -77,7 +77,7 @@ extension Worker {
   mutating func assignServer(_ index: UInt32, avoiding: ServerRuntime?) {
     let session = sessions + Int(index)
     guard let backend = session.pointee.backend?.takeUnretainedValue(),
-      backend.runtime.slot < tables.count, let table = tables[backend.runtime.slot]
+      let table = table(of: backend)
     else {
       finish(index, .noServer)
       return
