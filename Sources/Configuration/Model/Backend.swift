@@ -128,8 +128,9 @@ public struct ServerReference: Hashable, Sendable {
 }
 
 /// A place in a file. All origins are equal, so values compare by meaning.
-public struct Origin: Equatable, Sendable {
+public struct Origin: Hashable, Sendable {
   public var description: String = ""
   public init(_ description: String = "") { self.description = description }
   public static func == (_: Origin, _: Origin) -> Bool { true }
+  public func hash(into hasher: inout Hasher) {}
 }
