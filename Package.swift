@@ -29,6 +29,7 @@ let package = Package(
     .target(name: "Configuration", swiftSettings: strict),
     .target(name: "CLinux"),
     .target(name: "Kernel", dependencies: ["CLinux"], swiftSettings: strict),
+    .target(name: "VRRP", swiftSettings: strict),
     .target(name: "Proxy", dependencies: ["Configuration", "Kernel"], swiftSettings: strict),
     .target(
       name: "Health",

@@ -1,0 +1,104 @@
+// The routers of one node and the groups that tie some of them together. A group is master
+// together, backup together, and down together (keepalived.conf(5), "vrrp_sync_group").
+
+/// An action of one router, or a change of a whole group.
+public enum RouterSetAction: Equatable, Sendable {
+  case router(Int, RouterAction)
+  /// Every member has reached this state.
+  case group(Int, RouterState)
+}
+
+public struct RouterSet: Sendable {
+  public private(set) var routers: [VRRPRouter]
+  /// The routers of each group, as indices.
+  public let groups: [[Int]]
+  public private(set) var groupStates: [RouterState]
+  private let groupOf: [Int?]
+  /// Routers that fail for reasons of their own, not because a fellow does.
+  private var hasOwnFault: [Bool]
+
+  /// Members of groups become `isGrouped`. A router belongs to one group at most.
+  public init(_ settings: [RouterSettings], groups: [[Int]] = []) {
+    var groupOf = [Int?](repeating: nil, count: settings.count)
+    for (number, members) in groups.enumerated() {
+      for member in members {
+        precondition(groupOf[member] == nil, "a router is in one group at most")
+        groupOf[member] = number
+      }
+    }
+    self.groups = groups
+    self.groupOf = groupOf
+    groupStates = Array(repeating: .initialize, count: groups.count)
+    hasOwnFault = Array(repeating: false, count: settings.count)
+    routers = settings.enumerated().map { index, settings in
+      var settings = settings
+      settings.isGrouped = groupOf[index] != nil
+      return VRRPRouter(settings)
+    }
+  }
+
+  /// Takes an event of one router; what follows from it for its group is done as well.
+  public mutating func handle(
+    _ index: Int, _ event: RouterEvent, at now_us: Microseconds,
+    emit: (RouterSetAction) -> Void
+  ) {
+    var event = event
+    if case .reconfigured(var settings) = event {
+      settings.isGrouped = groupOf[index] != nil
+      event = .reconfigured(settings)
+    }
+    guard let group = groupOf[index] else {
+      routers[index].handle(event, at: now_us) { emit(.router(index, $0)) }
+      return
+    }
+    switch event {
+    case .fault:
+      hasOwnFault[index] = true
+      for member in groups[group] { step(member, .fault, at: now_us, emit: emit) }
+    case .recovered:
+      hasOwnFault[index] = false
+      if !groups[group].contains(where: { hasOwnFault[$0] }) {
+        for member in groups[group] { step(member, .recovered, at: now_us, emit: emit) }
+      }
+    case .start:
+      step(index, event, at: now_us, emit: emit)
+      if groups[group].contains(where: { hasOwnFault[$0] }) {
+        step(index, .fault, at: now_us, emit: emit)
+      }
+    default: step(index, event, at: now_us, emit: emit)
+    }
+    settle(group, at: now_us, emit: emit)
+  }
+
+  /// One router's step; a member that has to leave the master state takes the others with it.
+  private mutating func step(
+    _ index: Int, _ event: RouterEvent, at now_us: Microseconds,
+    emit: (RouterSetAction) -> Void
+  ) {
+    let wasMaster = routers[index].state == .master
+    routers[index].handle(event, at: now_us) { emit(.router(index, $0)) }
+    guard wasMaster, routers[index].state == .backup, let group = groupOf[index] else { return }
+    for other in groups[group] where other != index && routers[other].state == .master {
+      routers[other].handle(.groupBackup, at: now_us) { emit(.router(other, $0)) }
+    }
+  }
+
+  /// When every member is master or would be, all of them are.
+  private mutating func settle(
+    _ group: Int, at now_us: Microseconds, emit: (RouterSetAction) -> Void
+  ) {
+    let members = groups[group]
+    let agree = members.allSatisfy { routers[$0].state == .master || routers[$0].wantsMaster }
+    if agree {
+      for member in members where routers[member].state != .master {
+        routers[member].handle(.groupMaster, at: now_us) { emit(.router(member, $0)) }
+      }
+    }
+    guard let first = members.first else { return }
+    let state = routers[first].state
+    if members.allSatisfy({ routers[$0].state == state }), groupStates[group] != state {
+      groupStates[group] = state
+      emit(.group(group, state))
+    }
+  }
+}
