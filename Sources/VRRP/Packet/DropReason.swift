@@ -30,6 +30,8 @@ public enum DropReason: String, Error, CaseIterable, Sendable {
   case wrongTransport = "wrong_transport"
   /// A unicast packet of a sender that is not a configured peer.
   case unknownPeer = "unknown_peer"
+  /// None of its addresses is ours: another virtual router with the same number.
+  case foreignAddresses = "foreign_addresses"
   /// We own the addresses and were told not to listen.
   case ownerIgnores = "owner_ignores"
 }

@@ -19,7 +19,16 @@ public struct RouterSet: Sendable {
 
   /// Members of groups become `isGrouped`. A router belongs to one group at most.
   public init(_ settings: [RouterSettings], groups: [[Int]] = []) {
-    var groupOf = [Int?](repeating: nil, count: settings.count)
+    self.init(
+      adopting: settings.map { VRRPRouter($0) },
+      hasOwnFault: Array(repeating: false, count: settings.count), groups: groups)
+  }
+
+  /// Routers with the states that they have reached elsewhere, in a new arrangement: after a
+  /// change of the configuration. Both arrays are of the same length.
+  public init(adopting routers: [VRRPRouter], hasOwnFault: [Bool], groups: [[Int]]) {
+    precondition(routers.count == hasOwnFault.count, "a fault flag for every router")
+    var groupOf = [Int?](repeating: nil, count: routers.count)
     for (number, members) in groups.enumerated() {
       for member in members {
         precondition(groupOf[member] == nil, "a router is in one group at most")
@@ -28,14 +37,17 @@ public struct RouterSet: Sendable {
     }
     self.groups = groups
     self.groupOf = groupOf
-    groupStates = Array(repeating: .initialize, count: groups.count)
-    hasOwnFault = Array(repeating: false, count: settings.count)
-    routers = settings.enumerated().map { index, settings in
-      var settings = settings
-      settings.isGrouped = groupOf[index] != nil
-      return VRRPRouter(settings)
+    self.hasOwnFault = hasOwnFault
+    self.routers = routers
+    for index in routers.indices { self.routers[index].settings.isGrouped = groupOf[index] != nil }
+    groupStates = groups.map { members in
+      let states = Set(members.map { routers[$0].state })
+      return (states.count == 1 ? states.first : nil) ?? .initialize
     }
   }
+
+  /// Whether a router fails for a reason of its own.
+  public func hasOwnFault(_ index: Int) -> Bool { hasOwnFault[index] }
 
   /// Takes an event of one router; what follows from it for its group is done as well.
   public mutating func handle(

@@ -96,7 +96,16 @@ public struct RouterSettings: Equatable, Sendable {
     case .v3 where advert.interval_us == 0: return .zeroInterval
     case .v2, .v3: break
     }
+    if isForeign(advert) { return .foreignAddresses }
     return ownerIgnoresAdverts && priority == Wire.ownerPriority ? .ownerIgnores : nil
+  }
+
+  /// Lists that differ a little are a change on its way from node to node, and are taken. Lists
+  /// without a common address are two virtual routers by accident: yielding to the other one
+  /// would leave our addresses without a master.
+  private func isForeign(_ advert: Advertisement) -> Bool {
+    !advert.addresses.isEmpty && !addresses.isEmpty
+      && !advert.addresses.contains(where: addresses.contains)
   }
 
   private func refusalOfPath(

@@ -1,0 +1,46 @@
+// What the failover half tells the rest of the program, and what it is told at its start.
+
+import Configuration
+import VRRP
+
+/// A line for the log.
+public struct FailoverNotice: Equatable, Sendable {
+  public var level: LogLevel
+  public var text: String
+  public init(_ level: LogLevel, _ text: String) {
+    self.level = level
+    self.text = text
+  }
+}
+
+/// How the thread that runs the routers is scheduled.
+public struct FailoverOptions: Equatable, Sendable {
+  /// SCHED_RR priority 1...99; 0 leaves the thread an ordinary one. Without permission it stays
+  /// one, and that is said once.
+  public var realtimePriority = 1
+  /// mlockall(2) for what is in use.
+  public var locksMemory = true
+  /// The user asked for the above, so that a refusal is worth a warning.
+  public var isExplicit = false
+  public init() {}
+}
+
+/// What can be seen of one router from outside its thread.
+public struct RouterStatus: Equatable, Sendable {
+  public var name: String
+  public var interface: String
+  public var id: UInt8
+  public var state: RouterState
+  /// Effective priority.
+  public var priority: UInt8
+  /// Names of what is wrong, in words; empty unless in the fault state.
+  public var faults: [String]
+  /// The master, as last heard.
+  public var master: IPAddress?
+  /// Microseconds of the monotonic clock of the last change of state.
+  public var since_us: Int64
+  /// Refused packets by reason; reasons that never occurred are absent.
+  public var drops: [DropReason: Int]
+  public var advertsSent: Int
+  public var advertsReceived: Int
+}
