@@ -31,6 +31,10 @@ let package = Package(
     .target(name: "Kernel", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "VRRP", swiftSettings: strict),
     .target(name: "Proxy", dependencies: ["Configuration", "Kernel"], swiftSettings: strict),
+    .target(name: "VRRP", swiftSettings: strict),
+    .target(
+      name: "Failover", dependencies: ["Configuration", "Kernel", "VRRP"],
+      swiftSettings: strict),
     .target(
       name: "Health",
       dependencies: nio + [
@@ -69,6 +73,9 @@ let package = Package(
       dependencies: nio + [
         "Health", "Configuration", .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ], swiftSettings: strict),
+    .testTarget(
+      name: "FailoverTests", dependencies: ["Failover", "Configuration", "Kernel", "VRRP"],
+      swiftSettings: strict),
     .testTarget(name: "KernelTests", dependencies: ["Kernel"], swiftSettings: strict),
     .testTarget(
       name: "ProxyTests", dependencies: ["Proxy", "Kernel", "Configuration"],

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
+#include "CLinuxNetwork.h"
+
 // A socket address of any family we use, ready for bind(2) and connect(2).
 struct fl_sockaddr {
   uint32_t length;

@@ -1,0 +1,1 @@
+// The VRRP protocol as pure values: packets, the router machine, its timing.
