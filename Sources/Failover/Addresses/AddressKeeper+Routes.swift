@@ -8,7 +8,7 @@ extension AddressKeeper {
   /// another program's route to that destination with that metric is left alone, and EEXIST
   /// thrown. Throws ENODEV for an interface that is not there, ENETUNREACH for a gateway that
   /// cannot be reached directly.
-  public mutating func add(_ route: VirtualRoute) throws(NetlinkError) -> AddOutcome {
+  public func add(_ route: VirtualRoute) throws(NetlinkError) -> AddOutcome {
     let what = "add \(AddressKeeper.text(route))"
     let hops = try AddressKeeper.resolve(route.hops, what)
     let exclusive = AddressKeeper.message(
@@ -26,12 +26,12 @@ extension AddressKeeper {
   }
 
   /// Removes it. A route whose interface is gone went with it.
-  public mutating func remove(_ route: VirtualRoute) throws(NetlinkError) -> RemoveOutcome {
+  public func remove(_ route: VirtualRoute) throws(NetlinkError) -> RemoveOutcome {
     try removing {
-      (keeper: inout AddressKeeper) throws(NetlinkError) in
+      () throws(NetlinkError) in
       let what = "remove \(AddressKeeper.text(route))"
       let hops = try AddressKeeper.resolve(route.hops, what)
-      try keeper.requests.request(AddressKeeper.message(removing: route, hops: hops), what)
+      try requests.request(AddressKeeper.message(removing: route, hops: hops), what)
     }
   }
 
@@ -60,7 +60,7 @@ extension AddressKeeper {
   }
 
   /// Whether the kernel has a route of ours where this one would go.
-  private mutating func isOurs(_ route: VirtualRoute) throws(NetlinkError) -> Bool {
+  private func isOurs(_ route: VirtualRoute) throws(NetlinkError) -> Bool {
     let family = route.destination.address.family
     let number = route.protocolNumber ?? AddressKeeper.protocolNumber
     var message = NetlinkMessage(
@@ -87,7 +87,8 @@ extension AddressKeeper {
     var message = NetlinkMessage(
       type: RouteMessage.newRoute, flags: RequestFlag.request | RequestFlag.acknowledge | flags)
     appendHeader(
-      of: route, scope: scope(of: route), flags: hops.count == 1 && hops[0].hop.isOnLink
+      of: route, scope: scope(of: route),
+      flags: hops.count == 1 && hops[0].hop.isOnLink
         ? RouteAttribute.onLink : 0, to: &message)
     appendIdentity(of: route, to: &message)
     if let source = route.source {

@@ -5,7 +5,7 @@ import Configuration
 extension AddressKeeper {
   /// Adds a rule. A rule with the same settings, whoever made it, is `alreadyThere` and left as
   /// it is.
-  public mutating func add(_ rule: VirtualRule) throws(NetlinkError) -> AddOutcome {
+  public func add(_ rule: VirtualRule) throws(NetlinkError) -> AddOutcome {
     do throws(NetlinkError) {
       try requests.request(
         AddressKeeper.message(
@@ -18,10 +18,10 @@ extension AddressKeeper {
     }
   }
 
-  public mutating func remove(_ rule: VirtualRule) throws(NetlinkError) -> RemoveOutcome {
+  public func remove(_ rule: VirtualRule) throws(NetlinkError) -> RemoveOutcome {
     try removing {
-      (keeper: inout AddressKeeper) throws(NetlinkError) in
-      try keeper.requests.request(
+      () throws(NetlinkError) in
+      try requests.request(
         AddressKeeper.message(rule, type: RouteMessage.deleteRule, flags: 0),
         "remove \(AddressKeeper.text(rule))")
     }

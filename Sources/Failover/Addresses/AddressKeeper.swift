@@ -4,7 +4,7 @@
 
 import Configuration
 
-public struct AddressKeeper: ~Copyable {
+public final class AddressKeeper {
   /// IFA_PROTO of addresses, rtm_protocol of routes and FRA_PROTOCOL of rules that are ours. Free
   /// in iproute2's rt_protos and rt_addrprotos (keepalived has 18). Kernels before 5.18 do not
   /// keep it for addresses, and before 4.17 not for rules: left-overs cannot be found there.
@@ -31,7 +31,7 @@ public struct AddressKeeper: ~Copyable {
 
   /// Adds an address to an interface (`address.interface` is not looked at). Throws ENODEV
   /// without the interface, EACCES when IPv6 is off on it, EPERM without CAP_NET_ADMIN.
-  public mutating func add(
+  public func add(
     _ address: VirtualAddress, to interface: UInt32
   ) throws(NetlinkError) -> AddOutcome {
     let what = "add \(AddressKeeper.text(address)) to interface \(interface)"
@@ -48,23 +48,23 @@ public struct AddressKeeper: ~Copyable {
   }
 
   /// Removes it, with the prefix length (and label) it was added with.
-  public mutating func remove(
+  public func remove(
     _ address: VirtualAddress, from interface: UInt32
   ) throws(NetlinkError) -> RemoveOutcome {
     try removing {
-      (keeper: inout AddressKeeper) throws(NetlinkError) in
-      try keeper.requests.request(
+      () throws(NetlinkError) in
+      try requests.request(
         AddressKeeper.message(removing: address, from: interface),
         "remove \(AddressKeeper.text(address)) from interface \(interface)")
     }
   }
 
   /// "Not there" is what the caller wanted.
-  mutating func removing(
-    _ body: (inout AddressKeeper) throws(NetlinkError) -> Void
+  func removing(
+    _ body: () throws(NetlinkError) -> Void
   ) throws(NetlinkError) -> RemoveOutcome {
     do throws(NetlinkError) {
-      try body(&self)
+      try body()
       return .removed
     } catch {
       switch error.code {

@@ -26,7 +26,7 @@ public struct Leftover: Equatable, Sendable, CustomStringConvertible {
 extension AddressKeeper {
   /// Everything of ours in this network namespace; links first, rules before routes before
   /// addresses, so that removing in this order finds each.
-  public mutating func leftovers() throws(NetlinkError) -> [Leftover] {
+  public func leftovers() throws(NetlinkError) -> [Leftover] {
     var found: [Leftover] = []
     for message in try list(RouteMessage.getLink, body: 16, "list interfaces") {
       guard let link = Link(message), let settings = VirtualMACLink.settings(inAliasOf: link)
@@ -72,20 +72,20 @@ extension AddressKeeper {
   }
 
   /// `absent` when it went meanwhile, for instance an address with its interface.
-  public mutating func remove(_ leftover: Leftover) throws(NetlinkError) -> RemoveOutcome {
+  public func remove(_ leftover: Leftover) throws(NetlinkError) -> RemoveOutcome {
     let outcome = try removing {
-      (keeper: inout AddressKeeper) throws(NetlinkError) in
+      () throws(NetlinkError) in
       var message = NetlinkMessage(
         type: leftover.removalType, flags: RequestFlag.request | RequestFlag.acknowledge)
       message.append(bytes: leftover.removal)
-      try keeper.requests.request(message, "remove \(leftover.description)")
+      try requests.request(message, "remove \(leftover.description)")
     }
     // What cannot be written now could not be changed either.
     for setting in leftover.settings { _ = setting.write() }
     return outcome
   }
 
-  private mutating func list(
+  private func list(
     _ type: UInt16, body: Int, _ what: String
   ) throws(NetlinkError) -> [NetlinkReceived] {
     var message = NetlinkMessage(type: type, flags: RequestFlag.request | RequestFlag.dump)

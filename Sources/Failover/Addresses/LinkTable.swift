@@ -19,7 +19,7 @@ public enum LinkEvent: Equatable, Sendable {
   case duplicateDetected(UInt32, IPAddress)
 }
 
-public struct LinkTable: ~Copyable {
+public final class LinkTable {
   /// Room for about 2,000 notifications before the kernel drops some.
   static let queue_bytes: Int32 = 1 << 20
   /// Datagrams taken by one `readEvents()`, so that the caller's timers get their turn.
@@ -42,16 +42,20 @@ public struct LinkTable: ~Copyable {
   private var buffer = [UInt8](repeating: 0, count: RouteSocket.datagram_bytes)
 
   /// Subscribes, then fills the table, so that nothing falls between.
-  public init() throws(NetlinkError) {
+  public convenience init() throws(NetlinkError) {
+    try self.init(queue_bytes: LinkTable.queue_bytes)
+  }
+
+  init(queue_bytes: Int32) throws(NetlinkError) {
     let requests = try RouteSocket()
-    let notifications = OpenSocket(try LinkTable.subscribe())
+    let notifications = OpenSocket(try LinkTable.subscribe(queue_bytes))
     let listed = try LinkTable.list(requests)
     self.requests = requests
     self.notifications = notifications
     _ = replace(listed)
   }
 
-  private static func subscribe() throws(NetlinkError) -> Int32 {
+  private static func subscribe(_ queue_bytes: Int32) throws(NetlinkError) -> Int32 {
     do throws(KernelError) {
       return try Netlink.openRoute(
         groups: Netlink.Group.link | Netlink.Group.ipv4Address | Netlink.Group.ipv6Address,
@@ -102,7 +106,7 @@ public struct LinkTable: ~Copyable {
 
   /// What changed since the last call, in order. Never blocks, but for a dump after an overrun.
   /// Throws when that dump or the socket fails.
-  public mutating func readEvents() throws(NetlinkError) -> [LinkEvent] {
+  public func readEvents() throws(NetlinkError) -> [LinkEvent] {
     var events: [LinkEvent] = []
     for _ in 0..<LinkTable.maximumDatagrams {
       var isFromKernel = false
@@ -126,7 +130,7 @@ public struct LinkTable: ~Copyable {
   }
 
   /// Asks for everything again and tells what is different.
-  public mutating func refresh() throws(NetlinkError) -> [LinkEvent] {
+  public func refresh() throws(NetlinkError) -> [LinkEvent] {
     replace(try LinkTable.list(requests))
   }
 
@@ -157,7 +161,7 @@ public struct LinkTable: ~Copyable {
 
   /// Old notifications must not be read after a newer dump: one of them could undo what a lost
   /// one had said later.
-  private mutating func dropQueued() {
+  private func dropQueued() {
     for _ in 0..<65_536 {
       var isFromKernel = false
       let result = buffer.withUnsafeMutableBytes {
@@ -168,7 +172,7 @@ public struct LinkTable: ~Copyable {
     }
   }
 
-  private mutating func replace(_ listed: Listed) -> [LinkEvent] {
+  private func replace(_ listed: Listed) -> [LinkEvent] {
     var events: [LinkEvent] = []
     for index in links.keys.sorted() where listed.links[index] == nil { forget(index, &events) }
     for (index, link) in listed.links.sorted(by: { $0.key < $1.key }) {
@@ -185,7 +189,7 @@ public struct LinkTable: ~Copyable {
     return events
   }
 
-  mutating func apply(_ message: NetlinkReceived, to events: inout [LinkEvent]) {
+  func apply(_ message: NetlinkReceived, to events: inout [LinkEvent]) {
     switch message.type {
     case RouteMessage.newLink:
       // Bridges tell of their ports as RTM_NEWLINK of another family, without most attributes.
@@ -211,7 +215,7 @@ public struct LinkTable: ~Copyable {
     }
   }
 
-  private mutating func put(_ address: LinkAddress, _ events: inout [LinkEvent]) {
+  private func put(_ address: LinkAddress, _ events: inout [LinkEvent]) {
     var list = held[address.interface] ?? []
     let at = list.firstIndex { LinkTable.key($0) == LinkTable.key(address) }
     let old = at.map { list[$0] }
@@ -227,7 +231,7 @@ public struct LinkTable: ~Copyable {
     }
   }
 
-  private mutating func forget(_ index: UInt32, _ events: inout [LinkEvent]) {
+  private func forget(_ index: UInt32, _ events: inout [LinkEvent]) {
     guard let link = links.removeValue(forKey: index) else { return }
     for address in held.removeValue(forKey: index) ?? [] {
       events.append(.addressRemoved(index, address.address))

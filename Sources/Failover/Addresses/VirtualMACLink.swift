@@ -75,7 +75,7 @@ extension AddressKeeper {
   /// (IPv6, when `linkLocal` is given) copies the base's link-local address to it, deprecated, as
   /// the source of adverts. An interface of that name that an earlier run left is replaced; any
   /// other is EEXIST.
-  public mutating func createVirtualMACLink(
+  public func createVirtualMACLink(
     named name: String, base: Link, id: UInt8, family: AddressFamily, linkLocal: IPAddress? = nil
   ) throws(NetlinkError) -> VirtualMACLink {
     let what = "create the virtual MAC interface \(name) on \(base.name)"
@@ -98,10 +98,10 @@ extension AddressKeeper {
 
   /// Deletes it with all its addresses; with the last one on a base, the base's settings are
   /// what they were before the first.
-  public mutating func delete(_ link: VirtualMACLink) throws(NetlinkError) -> RemoveOutcome {
+  public func delete(_ link: VirtualMACLink) throws(NetlinkError) -> RemoveOutcome {
     let outcome = try removing {
-      (keeper: inout AddressKeeper) throws(NetlinkError) in
-      try keeper.requests.request(
+      () throws(NetlinkError) in
+      try requests.request(
         AddressKeeper.message(deleting: link.index),
         "delete the virtual MAC interface \(link.name)")
     }
@@ -112,7 +112,7 @@ extension AddressKeeper {
     return outcome
   }
 
-  private mutating func prepare(
+  private func prepare(
     _ name: String, _ index: UInt32, base: Link, family: AddressFamily, _ linkLocal: IPAddress?,
     _ what: String
   ) throws(NetlinkError) -> [String] {
@@ -152,25 +152,25 @@ extension AddressKeeper {
     return warnings
   }
 
-  private mutating func virtualMACLinks() throws(NetlinkError) -> [Link] {
+  private func virtualMACLinks() throws(NetlinkError) -> [Link] {
     var message = NetlinkMessage(
       type: RouteMessage.getLink, flags: RequestFlag.request | RequestFlag.dump)
     message.append(bytes: [UInt8](repeating: 0, count: 16))
     return try requests.dump(message, "list interfaces").compactMap { Link($0) }
   }
 
-  private mutating func index(of name: String) throws(NetlinkError) -> UInt32? {
+  private func index(of name: String) throws(NetlinkError) -> UInt32? {
     try virtualMACLinks().first { $0.name == name }?.index
   }
 
-  private mutating func hasVirtualMACLink(on base: String) throws(NetlinkError) -> Bool {
+  private func hasVirtualMACLink(on base: String) throws(NetlinkError) -> Bool {
     try virtualMACLinks().contains {
       VirtualMACLink.settings(inAliasOf: $0) != nil
         && $0.alias?.split(separator: " ").dropFirst().first == "base=\(base)"
     }
   }
 
-  private mutating func removeLeftoverLink(named name: String) throws(NetlinkError) {
+  private func removeLeftoverLink(named name: String) throws(NetlinkError) {
     for leftover in try leftovers() {
       guard case .link(_, name) = leftover.kind else { continue }
       _ = try remove(leftover)
@@ -199,7 +199,7 @@ extension AddressKeeper {
     message.attribute(LinkAttribute.link, base)
     message.attribute(LinkAttribute.address, mac.bytes)
     message.nested(LinkAttribute.info) { info in
-      info.attribute(LinkAttribute.infoKind, text: "macvlan")
+      info.attribute(LinkAttribute.infoKind, Array("macvlan".utf8))
       info.nested(LinkAttribute.infoData) {
         $0.attribute(LinkAttribute.macvlanMode, LinkAttribute.macvlanModePrivate)
       }

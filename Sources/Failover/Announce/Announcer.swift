@@ -4,7 +4,7 @@
 import Configuration
 import Kernel
 
-public struct Announcer: ~Copyable {
+public final class Announcer {
   private let raw: Int32
 
   /// Throws EPERM without CAP_NET_RAW.

@@ -18,7 +18,7 @@ public struct HeardOwner: Hashable, Sendable {
   }
 }
 
-public struct DuplicateWatch: ~Copyable {
+public final class DuplicateWatch {
   /// Packets looked at by one `readHeard()`.
   static let maximumPackets = 64
   /// Neighbour advertisement, RFC 4861, section 4.4.
@@ -61,7 +61,7 @@ public struct DuplicateWatch: ~Copyable {
 
   /// From now on these addresses on these interfaces and no others. Nil, or why the kernel took
   /// no filter (ENOMEM): the old one is in force then, and what it lets pass is still compared.
-  public mutating func watch(
+  public func watch(
     _ addresses: Set<IPAddress>, on interfaces: Set<UInt32>
   ) -> KernelError? {
     self.addresses = addresses
@@ -80,7 +80,7 @@ public struct DuplicateWatch: ~Copyable {
 
   /// What was heard, without repetitions; announcements of this host itself only where a network
   /// sends them back. Bounded: the rest is left for the next call. Never blocks.
-  public mutating func readHeard() -> [HeardOwner] {
+  public func readHeard() -> [HeardOwner] {
     var heard: [HeardOwner] = []
     var buffer = [UInt8](repeating: 0, count: 256)
     readARP(&buffer, &heard)
