@@ -24,6 +24,9 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    // Without its Foundation trait: the daemon does not link Foundation.
+    .package(
+      url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.2", traits: []),
   ],
   targets: [
     .target(name: "Configuration", swiftSettings: strict),
@@ -44,6 +47,12 @@ let package = Package(
       ], swiftSettings: strict),
     .target(
       name: "Resolution", dependencies: nio + ["Configuration"], swiftSettings: strict),
+    .target(
+      name: "Failover",
+      dependencies: [
+        "Configuration", "Kernel",
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ], swiftSettings: strict),
     .target(
       name: "Telemetry", dependencies: ["Configuration", "Kernel", "Proxy"],
       swiftSettings: strict),

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -255,6 +256,34 @@ static int poll_for(int fd, short events, int timeout_ms) {
 int fl_poll_writable(int fd, int timeout_ms) { return poll_for(fd, POLLOUT, timeout_ms); }
 
 int fl_poll_readable(int fd, int timeout_ms) { return poll_for(fd, POLLIN, timeout_ms); }
+
+long fl_read(int fd, void *bytes, size_t count) { RETRY(long, read(fd, bytes, count)); }
+
+int fl_inotify_open(void) { RETRY(int, inotify_init1(IN_NONBLOCK | IN_CLOEXEC)); }
+
+int fl_inotify_add(int inotify, const char *path, uint32_t mask) {
+  RETRY(int, inotify_add_watch(inotify, path, mask));
+}
+
+int fl_inotify_remove(int inotify, int watch) {
+  return inotify_rm_watch(inotify, watch) < 0 ? -errno : 0;
+}
+
+size_t fl_inotify_event(const void *bytes, size_t count, size_t offset, int *watch,
+                        uint32_t *mask) {
+  struct inotify_event event;
+  if (offset > count || count - offset < sizeof event) return 0;
+  memcpy(&event, (const uint8_t *)bytes + offset, sizeof event);
+  if (event.len > count - offset - sizeof event) return 0;
+  *watch = event.wd;
+  *mask = event.mask;
+  return offset + sizeof event + event.len;
+}
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+int fl_pidfd_open(int pid) { RETRY(int, (int)syscall(SYS_pidfd_open, pid, 0)); }
 
 int fl_eventfd(void) { RETRY(int, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 

@@ -61,6 +61,17 @@ int fl_pipe(int *read_end, int *write_end, int capacity);
 int fl_poll_writable(int fd, int timeout_ms);
 int fl_poll_readable(int fd, int timeout_ms);
 
+long fl_read(int fd, void *bytes, size_t count);
+int fl_inotify_open(void);
+int fl_inotify_add(int inotify, const char *path, uint32_t mask);
+int fl_inotify_remove(int inotify, int watch);
+// Offsets in struct inotify_event are fixed by the kernel's interface.
+// Reads the event at `offset` of a buffer of `count` bytes that fl_read filled: the offset of the
+// next one, or 0 when there is no whole event.
+size_t fl_inotify_event(const void *bytes, size_t count, size_t offset, int *watch, uint32_t *mask);
+// A close-on-exec descriptor that becomes readable when the process ends.
+int fl_pidfd_open(int pid);
+
 int fl_eventfd(void);
 int fl_eventfd_signal(int fd);
 int fl_eventfd_drain(int fd);

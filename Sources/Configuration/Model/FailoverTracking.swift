@@ -52,7 +52,7 @@ public struct TrackedScript: Equatable, Sendable {
   /// Successes in a row that make it good, failures in a row that make it bad; at least 1.
   public var rise = 1
   public var fall = 1
-  /// Counts as failed until it has succeeded `rise` times.
+  /// Counts as failed until its first result.
   public var startsFailed = false
   public init(name: String, command: ScriptCommand) {
     self.name = name
@@ -86,8 +86,10 @@ public struct TrackedProcess: Equatable, Sendable {
     /// Any arguments.
     case any
     case exact([String])
-    /// The first ones.
+    /// The first ones (`param_match partial`).
     case initial([String])
+    /// The first ones, and the last of them may go on (`param_match initial`).
+    case prefix([String])
   }
   public var name: String
   /// Command name, or the path as the process was started.
@@ -137,6 +139,9 @@ public struct NotifyCommands: Equatable, Sendable {
   public var fault: ScriptCommand?
   public var stop: ScriptCommand?
   public var deleted: ScriptCommand?
+  /// A router that a reload removes is told as DELETED and not as FAULT: `notify_deleted`, with or
+  /// without a command.
+  public var reportsDeletion = false
   public var lowerPriorityHeard: ScriptCommand?
   public var any: ScriptCommand?
   public init() {}
@@ -145,6 +150,8 @@ public struct NotifyCommands: Equatable, Sendable {
 /// `notify_fifo` or `vrrp_notify_fifo`.
 public struct NotifyFIFO: Equatable, Sendable {
   public var path: String
+  /// Whom it belongs to when it is made; nil = whom the script runs as.
+  public var owner: ScriptUser?
   /// Kept running, with the path as last argument, to read it.
   public var script: ScriptCommand?
   public init(path: String) { self.path = path }
