@@ -34,10 +34,6 @@ let package = Package(
     .target(name: "Kernel", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "VRRP", swiftSettings: strict),
     .target(name: "Proxy", dependencies: ["Configuration", "Kernel"], swiftSettings: strict),
-    .target(name: "VRRP", swiftSettings: strict),
-    .target(
-      name: "Failover", dependencies: ["Configuration", "Kernel", "VRRP"],
-      swiftSettings: strict),
     .target(
       name: "Health",
       dependencies: nio + [
@@ -50,7 +46,7 @@ let package = Package(
     .target(
       name: "Failover",
       dependencies: [
-        "Configuration", "Kernel",
+        "Configuration", "Kernel", "VRRP",
         .product(name: "Subprocess", package: "swift-subprocess"),
       ], swiftSettings: strict),
     .target(
@@ -67,7 +63,8 @@ let package = Package(
     .executableTarget(
       name: "Fairlead",
       dependencies: nio + [
-        "Configuration", "Health", "Kernel", "Proxy", "Resolution", "StandIn", "Telemetry",
+        "Configuration", "Failover", "Health", "Kernel", "Proxy", "Resolution", "StandIn",
+        "Telemetry",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),

@@ -1,1 +1,0 @@
-// The VRRP protocol as pure values: packets, the router machine, its timing.
