@@ -82,6 +82,20 @@ let package = Package(
     .testTarget(
       name: "FailoverTests", dependencies: ["Failover", "Configuration", "Kernel", "VRRP"],
       swiftSettings: strict),
+    .target(
+      name: "VRRPSimulation", dependencies: ["VRRP"], path: "Tests/Simulation/Network",
+      swiftSettings: strict),
+    .executableTarget(
+      name: "fairlead-simulation", dependencies: ["VRRPSimulation"],
+      path: "Tests/Simulation/Command", swiftSettings: strict),
+    .target(
+      name: "FuzzInputs", dependencies: ["VRRP"], path: "Fuzz/Inputs", swiftSettings: strict),
+    .executableTarget(
+      name: "fairlead-fuzz", dependencies: ["FuzzInputs", "VRRP"], path: "Fuzz/Command",
+      swiftSettings: strict),
+    .testTarget(
+      name: "VRRPTests", dependencies: ["VRRP", "VRRPSimulation", "FuzzInputs"],
+      swiftSettings: strict),
     .testTarget(name: "KernelTests", dependencies: ["Kernel"], swiftSettings: strict),
     .testTarget(
       name: "ProxyTests", dependencies: ["Proxy", "Kernel", "Configuration"],

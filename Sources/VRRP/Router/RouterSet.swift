@@ -69,41 +69,47 @@ public struct RouterSet: Sendable {
       for member in groups[group] { step(member, .fault, at: now_us, emit: emit) }
     case .recovered:
       hasOwnFault[index] = false
-      if !groups[group].contains(where: { hasOwnFault[$0] }) {
+      if !hasFault(group) {
         for member in groups[group] { step(member, .recovered, at: now_us, emit: emit) }
       }
     case .start:
+      // A fault first: nothing is started that has to be taken back at once.
+      if hasFault(group) { step(index, .fault, at: now_us, emit: emit) }
       step(index, event, at: now_us, emit: emit)
-      if groups[group].contains(where: { hasOwnFault[$0] }) {
-        step(index, .fault, at: now_us, emit: emit)
+    case .reconfigured:
+      step(index, event, at: now_us, emit: emit)
+      if hasFault(group) {
+        for member in groups[group] { step(member, .fault, at: now_us, emit: emit) }
       }
     default: step(index, event, at: now_us, emit: emit)
     }
     settle(group, at: now_us, emit: emit)
   }
 
-  /// One router's step; a member that has to leave the master state takes the others with it.
+  private func hasFault(_ group: Int) -> Bool {
+    groups[group].contains { hasOwnFault[$0] }
+  }
+
   private mutating func step(
     _ index: Int, _ event: RouterEvent, at now_us: Microseconds,
     emit: (RouterSetAction) -> Void
   ) {
-    let wasMaster = routers[index].state == .master
     routers[index].handle(event, at: now_us) { emit(.router(index, $0)) }
-    guard wasMaster, routers[index].state == .backup, let group = groupOf[index] else { return }
-    for other in groups[group] where other != index && routers[other].state == .master {
-      routers[other].handle(.groupBackup, at: now_us) { emit(.router(other, $0)) }
-    }
   }
 
-  /// When every member is master or would be, all of them are.
+  /// When every member is master or would be, all of them are; when one has to be backup, all
+  /// are. Members that have not started, or have stopped, do not speak for the others.
   private mutating func settle(
     _ group: Int, at now_us: Microseconds, emit: (RouterSetAction) -> Void
   ) {
     let members = groups[group]
-    let agree = members.allSatisfy { routers[$0].state == .master || routers[$0].wantsMaster }
-    if agree {
+    if members.allSatisfy({ routers[$0].state == .master || routers[$0].wantsMaster }) {
       for member in members where routers[member].state != .master {
-        routers[member].handle(.groupMaster, at: now_us) { emit(.router(member, $0)) }
+        step(member, .groupMaster, at: now_us, emit: emit)
+      }
+    } else if members.contains(where: { routers[$0].state == .backup }) {
+      for member in members where routers[member].state == .master {
+        step(member, .groupBackup, at: now_us, emit: emit)
       }
     }
     guard let first = members.first else { return }

@@ -10,6 +10,7 @@ extension VRRPRouter {
     // MARK: Initialize, section 6.4.1
     case (.initialize, .start(let address)):
       self.address = address
+      hasStarted = true
       enter(.started, at: now_us, emit: emit)
     case (.initialize, .fault):
       state = .fault
@@ -39,12 +40,12 @@ extension VRRPRouter {
       let before_us = masterDown_us
       if setPriority(new, emit: emit) { shiftMasterDown(from: before_us, at: now_us, emit: emit) }
     case (.backup, .reconfigured(let new)):
-      let before_us = masterDown_us
-      reconfigure(new)
-      if masterDown_us != before_us { shiftMasterDown(from: before_us, at: now_us, emit: emit) }
+      reconfigureAsBackup(new, at: now_us, emit: emit)
     case (.backup, .moved(let address)): self.address = address
     case (.backup, .resumed):
       // What was due while nothing ran proves nothing: the master gets its time once more.
+      masterHasResigned = false
+      stopWantingMaster(emit: emit)
       restartMasterDown(masterDown_us, at: now_us, emit: emit)
     case (.backup, .fault):
       emit(.cancelTimer(.masterDown))
@@ -54,8 +55,7 @@ extension VRRPRouter {
     case (.backup, .stop):
       emit(.cancelTimer(.masterDown))
       stopWantingMaster(emit: emit)
-      state = .initialize
-      emit(.transition(to: .initialize, .stopped))
+      leaveProtocol(emit: emit)
     case (.backup, .start), (.backup, .recovered), (.backup, .timer(.advertise)),
       (.backup, .timer(.announceAgain)), (.backup, .timer(.refresh)),
       (.backup, .timer(.lowerPriorityAnnounce)):
@@ -65,17 +65,16 @@ extension VRRPRouter {
     case (.master, .advertisement(let advert, let source)):
       hearAsMaster(advert, from: source, at: now_us, emit: emit)
     case (.master, .timer(.advertise)):
-      emit(.send(priority: priority))
-      emit(.setTimer(.advertise, after_us: settings.interval_us))
+      advertise(emit: emit)
       if isListening {
         isListening = false
         emit(.announce(.resumed))
       }
-    case (.master, .timer(.announceAgain)): emit(.announce(.becameMasterAgain))
+    case (.master, .timer(.announceAgain)): announce(.becameMasterAgain, emit: emit)
     case (.master, .timer(.refresh)):
-      emit(.announce(.refresh))
+      announce(.refresh, emit: emit)
       emit(.setTimer(.refresh, after_us: settings.announceRefresh_us))
-    case (.master, .timer(.lowerPriorityAnnounce)): emit(.announce(.lowerPriority))
+    case (.master, .timer(.lowerPriorityAnnounce)): announce(.lowerPriority, emit: emit)
     case (.master, .priority(let new)): _ = setPriority(new, emit: emit)
     case (.master, .reconfigured(let new)):
       let before = settings
@@ -84,7 +83,7 @@ extension VRRPRouter {
       resumeAsMaster(after: before, emit: emit)
     case (.master, .moved(let address)):
       self.address = address
-      emit(.send(priority: priority))
+      if !isListening { advertise(emit: emit) }
     case (.master, .resumed):
       isListening = true
       emit(.remark(.listensAfterStall))
@@ -102,20 +101,26 @@ extension VRRPRouter {
     case (.master, .stop):
       emit(.send(priority: Wire.resigningPriority))
       leaveMaster(emit: emit)
-      state = .initialize
-      emit(.transition(to: .initialize, .stopped))
+      leaveProtocol(emit: emit)
     case (.master, .start), (.master, .recovered), (.master, .groupMaster),
       (.master, .timer(.masterDown)):
       break
 
     // MARK: Fault, keepalived's
-    case (.fault, .recovered): enter(.recovered, at: now_us, emit: emit)
+    case (.fault, .recovered):
+      if hasStarted {
+        enter(.recovered, at: now_us, emit: emit)
+      } else {
+        state = .initialize
+        emit(.transition(to: .initialize, .recovered))
+      }
     case (.fault, .priority(let new)): _ = setPriority(new, emit: emit)
     case (.fault, .reconfigured(let new)): reconfigure(new)
-    case (.fault, .start(let address)), (.fault, .moved(let address)): self.address = address
-    case (.fault, .stop):
-      state = .initialize
-      emit(.transition(to: .initialize, .stopped))
+    case (.fault, .start(let address)):
+      self.address = address
+      hasStarted = true
+    case (.fault, .moved(let address)): self.address = address
+    case (.fault, .stop): leaveProtocol(emit: emit)
     case (.fault, .advertisement), (.fault, .timer), (.fault, .fault), (.fault, .groupMaster),
       (.fault, .groupBackup), (.fault, .resumed):
       break
@@ -128,8 +133,7 @@ extension VRRPRouter {
     emit: (RouterAction) -> Void
   ) {
     if advert.priority == Wire.resigningPriority {
-      adoptInterval(of: advert, from: source, emit: emit)
-      master = (source, advert.priority)
+      if master?.address == source { master = nil }
       masterHasResigned = true
       emit(.remark(.heardResignation(from: source)))
       restartMasterDown(skew_us, at: now_us, emit: emit)
@@ -179,7 +183,7 @@ extension VRRPRouter {
   ) {
     if advert.priority == Wire.resigningPriority {
       emit(.remark(.heardResignation(from: source)))
-      if !isListening { emit(.send(priority: priority)) }
+      if !isListening { advertise(emit: emit) }
       return
     }
     if source == address {
@@ -191,6 +195,7 @@ extension VRRPRouter {
       leaveMaster(emit: emit)
       adoptInterval(of: advert, from: source, emit: emit)
       becomeBackup(.takenOver(by: source), at: now_us, emit: emit)
+      master = (source, advert.priority)
       return
     }
     if advert.priority == Wire.ownerPriority, priority == Wire.ownerPriority {
@@ -200,7 +205,7 @@ extension VRRPRouter {
     let isHigherAddress = address.map { source > $0 } ?? true
     guard advert.priority > priority || (advert.priority == priority && isHigherAddress) else {
       emit(.remark(.heardLowerPriority(advert.priority, from: source)))
-      if !settings.isSilentToLowerPriority { emit(.send(priority: priority)) }
+      if !settings.isSilentToLowerPriority { advertise(emit: emit) }
       if settings.announcesToLowerPriority {
         emit(.announce(.lowerPriority))
         if settings.lowerPriorityDelay_us > 0 {
@@ -220,25 +225,37 @@ extension VRRPRouter {
   }
 
   private mutating func reconfigure(_ new: RouterSettings) {
-    if new.version == .v2 || new.interval_us != settings.interval_us {
-      masterInterval_us = new.interval_us
-    }
+    // In version 3 the interval of a master that is heard is the master's, whatever ours is now.
+    if new.version == .v2 || master == nil { masterInterval_us = new.interval_us }
     settings = new
     priority = new.priority
     if new.preempt == .immediate || new.preempt == .never { preemptAt_us = nil }
   }
 
+  /// A change of the priority shifts the running timer; other changes of the master's time start
+  /// it again, so that a shorter interval alone never makes a living master late.
+  private mutating func reconfigureAsBackup(
+    _ new: RouterSettings, at now_us: Microseconds, emit: (RouterAction) -> Void
+  ) {
+    let before = (masterDown_us, masterInterval_us, settings.downTimerAdverts)
+    reconfigure(new)
+    if masterInterval_us != before.1 || settings.downTimerAdverts != before.2 {
+      restartMasterDown(masterDown_us, at: now_us, emit: emit)
+    } else if masterDown_us != before.0 {
+      shiftMasterDown(from: before.0, at: now_us, emit: emit)
+    }
+  }
+
   /// Still master, under other settings: the others hear of it at once, and no address that
   /// stays is taken away (the shell knows which ones have changed).
   private func resumeAsMaster(after before: RouterSettings, emit: (RouterAction) -> Void) {
-    emit(.send(priority: priority))
+    if !isListening { advertise(emit: emit) }
     emit(.acquire)
-    emit(.setTimer(.advertise, after_us: settings.interval_us))
     if settings.announceRefresh_us != before.announceRefresh_us {
       emit(
         settings.announceRefresh_us > 0
           ? .setTimer(.refresh, after_us: settings.announceRefresh_us) : .cancelTimer(.refresh))
     }
-    if settings.addresses != before.addresses { emit(.announce(.addressesChanged)) }
+    if settings.addresses != before.addresses { announce(.addressesChanged, emit: emit) }
   }
 }

@@ -4,6 +4,8 @@
 public struct VRRPRouter: Sendable {
   public internal(set) var settings: RouterSettings
   public internal(set) var state: RouterState = .initialize
+  /// Between the start event and the stop event; a fault does not end it.
+  public internal(set) var hasStarted = false
   /// As tracking left it; what is advertised.
   public internal(set) var priority: UInt8
   /// The source of its advertisements, known from the start event on.
@@ -44,6 +46,23 @@ public struct VRRPRouter: Sendable {
   }
 
   // MARK: Steps
+
+  /// Adver_Timer starts again whenever an advertisement leaves (RFC 9568, 6.4.3 (715)).
+  func advertise(emit: (RouterAction) -> Void) {
+    emit(.send(priority: priority))
+    emit(.setTimer(.advertise, after_us: settings.interval_us))
+  }
+
+  /// A master that listens whether it has been replaced draws no traffic; it announces afterwards.
+  func announce(_ cause: AnnouncementCause, emit: (RouterAction) -> Void) {
+    if !isListening { emit(.announce(cause)) }
+  }
+
+  mutating func leaveProtocol(emit: (RouterAction) -> Void) {
+    hasStarted = false
+    state = .initialize
+    emit(.transition(to: .initialize, .stopped))
+  }
 
   /// RFC 9568, section 6.4.1 (105)...(150) and 6.4.2 (305)...(345); the order is keepalived's:
   /// the advertisement first, so that no other node has the address when it appears here.
