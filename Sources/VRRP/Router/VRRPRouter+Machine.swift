@@ -73,7 +73,9 @@ extension VRRPRouter {
     case (.master, .timer(.announceAgain)): announce(.becameMasterAgain, emit: emit)
     case (.master, .timer(.refresh)):
       announce(.refresh, emit: emit)
-      emit(.setTimer(.refresh, after_us: settings.announceRefresh_us))
+      if settings.announceRefresh_us > 0 {
+        emit(.setTimer(.refresh, after_us: settings.announceRefresh_us))
+      }
     case (.master, .timer(.lowerPriorityAnnounce)): announce(.lowerPriority, emit: emit)
     case (.master, .priority(let new)): _ = setPriority(new, emit: emit)
     case (.master, .reconfigured(let new)):
