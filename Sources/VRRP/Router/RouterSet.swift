@@ -50,6 +50,8 @@ public struct RouterSet: Sendable {
   public func hasOwnFault(_ index: Int) -> Bool { hasOwnFault[index] }
 
   /// Takes an event of one router; what follows from it for its group is done as well.
+  /// `emit` must not look at this set (exclusive access): collect the actions, or take what they
+  /// need beforehand.
   public mutating func handle(
     _ index: Int, _ event: RouterEvent, at now_us: Microseconds,
     emit: (RouterSetAction) -> Void
