@@ -91,9 +91,6 @@ extension VirtualRouter {
     virtualMAC.map { $0.name ?? (family == .v4 ? "vrrp.\(id)" : "vrrp6.\(id)") }
   }
 
-  /// 00:00:5e:00:01:VRID, for IPv6 00:00:5e:00:02:VRID (RFC 9568, section 7.3).
-  var virtualMACAddress: [UInt8] { [0, 0, 0x5e, 0, family == .v4 ? 1 : 2, id] }
-
   /// Messages per address for an announcement.
   func announcementCount(_ cause: AnnouncementCause) -> Int {
     switch cause {

@@ -35,7 +35,9 @@ enum Wording {
     }
   }
 
-  static func remark(_ name: String, _ remark: RouterRemark, ours: UInt8) -> FailoverNotice {
+  static func remark(
+    _ name: String, _ remark: RouterRemark, ours: UInt8, isSilent: Bool
+  ) -> FailoverNotice {
     switch remark {
     case .ignoresLowerPriority(let priority, let source):
       return FailoverNotice(
@@ -46,7 +48,7 @@ enum Wording {
       return FailoverNotice(
         .info,
         "(\(name)) Received advert from \(IPAddress(source)) with lower priority \(priority),"
-          + " ours \(ours), forcing new election")
+          + " ours \(ours)\(isSilent ? "" : ", forcing new election")")
     case .heardResignation(let source):
       return FailoverNotice(.info, "(\(name)) \(IPAddress(source)) resigned (priority 0)")
     case .heardOwnAddress(let source):

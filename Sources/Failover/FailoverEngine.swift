@@ -1,0 +1,145 @@
+// The failover half as the rest of the program sees it: start, change, stop, and a look inside.
+
+import Configuration
+import Kernel
+import Synchronization
+
+/// Why the failover half cannot run.
+public struct FailoverError: Error, Equatable, CustomStringConvertible {
+  public var description: String
+}
+
+public final class FailoverEngine: Sendable {
+  private let options: FailoverOptions
+  private let output: LoopOutput
+  private let mailbox: LoopMailbox
+  private let thread = Mutex<ThreadHandle?>(nil)
+  private let statuses = Mutex<[RouterStatus]>([])
+
+  /// Nothing runs yet. `log` and `notify` are called on the routers' thread and must not wait for
+  /// anything; `adopt` is called there when a configuration replaces another one, after the
+  /// last event of a router that it does not have and before the first of a new one.
+  /// Throws when the process is out of descriptors.
+  public init(
+    options: FailoverOptions = FailoverOptions(),
+    log: @escaping @Sendable (FailoverNotice) -> Void,
+    notify: @escaping @Sendable (NotifyEvent) -> Void = { _ in },
+    adopt: @escaping @Sendable (FailoverConfiguration) -> Void = { _ in }
+  ) throws(KernelError) {
+    self.options = options
+    mailbox = try LoopMailbox()
+    output = LoopOutput(log: log, notify: notify, adopt: adopt)
+  }
+
+  /// Starts the thread and the routers. Throws FailoverError with a sentence when that is
+  /// impossible; nothing is left running then.
+  public func start(_ configuration: FailoverConfiguration) async throws(FailoverError) {
+    var options = self.options
+    let global = configuration.global
+    if let priority = global.realtimePriority {
+      options.realtimePriority = priority
+      options.isExplicit = true
+    }
+    if let locks = global.locksMemory {
+      options.locksMemory = locks
+      options.isExplicit = true
+    }
+    let chosen = options
+    let mailbox = self.mailbox
+    let output = self.output
+    let publish: @Sendable ([RouterStatus]) -> Void = { [self] in store($0) }
+    let problem: String? = await withCheckedContinuation { answer in
+      do {
+        let handle = try System.startThread(named: "vrrp") {
+          RouterThread.run(
+            configuration, chosen, mailbox, output, publish: publish,
+            started: { answer.resume(returning: $0) })
+        }
+        thread.withLock { $0 = handle }
+      } catch {
+        answer.resume(returning: "\(error)")
+      }
+    }
+    guard let problem else { return }
+    join()
+    throw FailoverError(description: problem)
+  }
+
+  /// Changes the running configuration. Nil when it went well; otherwise why nothing changed.
+  public func reload(_ configuration: FailoverConfiguration) async -> String? {
+    await withCheckedContinuation { continuation in
+      mailbox.post(.apply(configuration) { continuation.resume(returning: $0) })
+    }
+  }
+
+  /// A result of something tracked; from any thread.
+  public func report(_ report: TrackingReport) { mailbox.post(.tracked(report)) }
+
+  /// Masters resign and give their addresses up; returns when that is done.
+  public func stop() {
+    mailbox.post(.stop)
+    join()
+  }
+
+  /// The routers as they were a moment ago, in the configuration's order.
+  public var status: [RouterStatus] { statuses.withLock { $0 } }
+
+  private func store(_ new: [RouterStatus]) { statuses.withLock { $0 = new } }
+
+  private func join() {
+    let handle = thread.withLock { handle in
+      defer { handle = nil }
+      return handle
+    }
+    handle?.join()
+  }
+
+  /// Removes what a run that was killed left behind: addresses, routes, rules and interfaces that
+  /// carry our mark. The result is a line for each. Throws a sentence when that is impossible.
+  public static func cleanUp() throws(FailoverError) -> [String] {
+    guard let lock = try NamespaceLock.take() else {
+      throw FailoverError(
+        description: "a fairlead that holds virtual addresses runs here; stop it first")
+    }
+    defer { lock.release() }
+    do throws(NetlinkError) {
+      let keeper = try AddressKeeper()
+      var lines: [String] = []
+      for leftover in try keeper.leftovers() {
+        _ = try keeper.remove(leftover)
+        lines.append("removed \(leftover)")
+      }
+      return lines
+    } catch {
+      throw FailoverError(description: "\(error)")
+    }
+  }
+}
+
+/// Only one process of a network namespace may take the marks of its addresses for left-overs.
+/// The name is an abstract socket's, which the kernel keeps per namespace and gives back when its
+/// owner dies.
+struct NamespaceLock {
+  private let descriptor: Int32
+
+  /// Nil when another process has it.
+  static func take() throws(FailoverError) -> NamespaceLock? {
+    let descriptor = Socket.openDatagram(family: Socket.familyUnix)
+    guard descriptor >= 0 else {
+      throw FailoverError(
+        description: KernelError(call: "socket", code: -descriptor).description)
+    }
+    do throws(KernelError) {
+      let address = try KernelAddress(unixPath: "fairlead.failover", isAbstract: true)
+      let result = withUnsafePointer(to: address.raw) { Socket.bind(descriptor, $0) }
+      if result == 0 { return NamespaceLock(descriptor: descriptor) }
+      Socket.close(descriptor)
+      if result == -98 { return nil }  // EADDRINUSE
+      throw KernelError(call: "bind", code: -result)
+    } catch {
+      throw FailoverError(description: "\(error)")
+    }
+  }
+
+  func release() { Socket.close(descriptor) }
+}

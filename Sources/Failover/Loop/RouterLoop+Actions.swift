@@ -1,0 +1,274 @@
+// What goes out: adverts, addresses, announcements, and words.
+
+import Configuration
+import Kernel
+import VRRP
+
+extension RouterLoop {
+  func carryOut(_ action: RouterAction, of index: Int, at now_us: Microseconds) {
+    switch action {
+    case .send(let priority): send(index, priority: priority)
+    case .acquire: acquire(index)
+    case .release: release(index)
+    case .announce(let cause): announceAddresses(index, cause)
+    case .setTimer(let timer, let after_us):
+      timers.set(index, timer, at: now_us &+ after_us)
+    case .cancelTimer(let timer): timers.cancel(index, timer)
+    case .transition(let state, let cause):
+      changed(index, to: state, cause, at: now_us)
+    case .wantsMaster: break  // The set has seen to it.
+    case .remark(let remark): say(remark, of: index)
+    }
+  }
+
+  // MARK: Adverts
+
+  private func send(_ index: Int, priority: UInt8) {
+    let runtime = runtimes[index]
+    guard let interface = runtime.outgoing, let source = runtime.source else { return }
+    let settings = set.routers[index].settings
+    let advert = Advertisement(
+      version: settings.version, id: settings.id, priority: priority,
+      interval_us: settings.interval_us, addresses: settings.addresses,
+      authentication: settings.password.map { .password($0) } ?? .none)
+    var problem: KernelError?
+    for (destination, hopLimit) in destinations(runtime.router) {
+      let result = exchange.send(
+        advert, from: source, to: destination, hopLimit: hopLimit, interface: interface,
+        sumsPseudoHeader: settings.sumsPseudoHeader)
+      if let result { problem = result } else { runtimes[index].sent &+= 1 }
+    }
+    let code = problem?.code ?? 0
+    if code != runtimes[index].sendProblem {
+      runtimes[index].sendProblem = code
+      log(
+        problem == nil ? .notice : .warning,
+        "(\(runtime.router.name)) "
+          + (problem.map { "cannot send adverts: \($0)" } ?? "adverts can be sent again"))
+    }
+  }
+
+  private func destinations(_ router: VirtualRouter) -> [(ProtocolAddress, UInt8)] {
+    if !router.peers.isEmpty {
+      return router.peers.map { (ProtocolAddress($0.address), router.unicastTTL) }
+    }
+    return [(ProtocolAddress(router.group), Wire.hopLimit)]
+  }
+
+  // MARK: Addresses
+
+  /// Everything that the configuration asks for and that is not in place, and nothing else: also
+  /// called when a master's configuration has changed.
+  private func acquire(_ index: Int) {
+    let router = runtimes[index].router
+    if router.promotesSecondaries {
+      for name in Set([router.interface] + router.addresses.compactMap(\.interface)) {
+        if let problem = InterfaceSetting.setPromotesSecondaries(name, true) {
+          log(.warning, "(\(router.name)) promote_secondaries of \(name): \(problem)")
+        }
+      }
+    }
+    let wanted = wantedAddresses(index)
+    for held in runtimes[index].held where !wanted.contains(held) { remove(held, of: index) }
+    for want in wanted where !runtimes[index].held.contains(want) {
+      do throws(NetlinkError) {
+        _ = try keeper.add(want.address, to: want.interface)
+        runtimes[index].held.append(want)
+      } catch {
+        log(.err, "(\(router.name)) cannot add \(want.address.address): \(error)")
+      }
+    }
+    for route in runtimes[index].heldRoutes where !router.routes.contains(route) {
+      remove(route, of: index)
+    }
+    for route in router.routes where !runtimes[index].heldRoutes.contains(route) {
+      do throws(NetlinkError) {
+        _ = try keeper.add(route)
+        runtimes[index].heldRoutes.append(route)
+      } catch {
+        log(.err, "(\(router.name)) cannot add a route: \(error)")
+      }
+    }
+    for rule in runtimes[index].heldRules where !router.rules.contains(rule) {
+      remove(rule, of: index)
+    }
+    for rule in router.rules where !runtimes[index].heldRules.contains(rule) {
+      do throws(NetlinkError) {
+        _ = try keeper.add(rule)
+        runtimes[index].heldRules.append(rule)
+      } catch {
+        log(.err, "(\(router.name)) cannot add a rule: \(error)")
+      }
+    }
+    watchHolders()
+  }
+
+  /// In the reverse of the order in which they came.
+  private func release(_ index: Int) {
+    announcements.removeAll(of: index)
+    runtimes[index].restoreAt_us = nil
+    for rule in runtimes[index].heldRules.reversed() { remove(rule, of: index) }
+    for route in runtimes[index].heldRoutes.reversed() { remove(route, of: index) }
+    for held in runtimes[index].held.reversed() { remove(held, of: index) }
+    watchHolders()
+  }
+
+  private func remove(_ held: HeldAddress, of index: Int) {
+    // First from our own list: the kernel's report of it must not look like somebody else's deed.
+    runtimes[index].held.removeAll { $0 == held }
+    do throws(NetlinkError) {
+      _ = try keeper.remove(held.address, from: held.interface)
+    } catch {
+      // With the interface gone the address is gone as well.
+      guard links.links[held.interface] != nil else { return }
+      log(
+        .err, "(\(runtimes[index].router.name)) cannot remove \(held.address.address): \(error)")
+    }
+  }
+
+  private func remove(_ route: VirtualRoute, of index: Int) {
+    runtimes[index].heldRoutes.removeAll { $0 == route }
+    do throws(NetlinkError) { _ = try keeper.remove(route) } catch {
+      log(.err, "(\(runtimes[index].router.name)) cannot remove a route: \(error)")
+    }
+  }
+
+  private func remove(_ rule: VirtualRule, of index: Int) {
+    runtimes[index].heldRules.removeAll { $0 == rule }
+    do throws(NetlinkError) { _ = try keeper.remove(rule) } catch {
+      log(.err, "(\(runtimes[index].router.name)) cannot remove a rule: \(error)")
+    }
+  }
+
+  /// The addresses of a router with the interfaces that they belong on; those whose interface
+  /// does not exist are left out.
+  func wantedAddresses(_ index: Int) -> [HeldAddress] {
+    let runtime = runtimes[index]
+    return (runtime.router.addresses + runtime.router.excludedAddresses).compactMap { address in
+      let interface: UInt32? =
+        if let name = address.interface, !address.usesVirtualMAC {
+          name == runtime.router.interface && runtime.virtualMAC != nil
+            ? runtime.home : links.link(named: name)?.index
+        } else {
+          runtime.home
+        }
+      return interface.map { HeldAddress(address: address, interface: $0) }
+    }
+  }
+
+  /// Only masters care who else has their addresses.
+  func watchHolders() {
+    var addresses: Set<IPAddress> = []
+    var interfaces: Set<UInt32> = []
+    for runtime in runtimes {
+      for held in runtime.held {
+        addresses.insert(held.address.address)
+        interfaces.insert(held.interface)
+      }
+    }
+    if let problem = duplicates.watch(addresses, on: interfaces) {
+      log(.warning, "cannot watch for other holders of our addresses: \(problem)")
+    }
+  }
+
+  // MARK: Announcements
+
+  func announceAddresses(
+    _ index: Int, _ cause: AnnouncementCause, only: [HeldAddress]? = nil
+  ) {
+    let runtime = runtimes[index]
+    let settings = runtime.router.announcement
+    for _ in 0..<max(0, runtime.router.announcementCount(cause)) {
+      for held in only ?? runtime.held {
+        let pause =
+          held.address.address.family == .v4 ? settings.arpInterval : settings.neighbourInterval
+        announcements.append(
+          PendingAnnouncement(
+            router: index, address: held.address.address, interface: held.interface,
+            pause_us: pause.microseconds))
+      }
+    }
+    // The first ones leave now: a client waits for them.
+    for announcement in announcements.takeDue(at: Clock.monotonic_us()) { announce(announcement) }
+  }
+
+  func announce(_ announcement: PendingAnnouncement) {
+    guard let link = links.links[announcement.interface], let mac = link.mac else { return }
+    let isRouter =
+      announcement.address.family == .v6 && InterfaceSetting.isForwardingIPv6(link.name)
+    if let problem = announcer.announce(
+      announcement.address, on: link.index, mac: mac, isRouter: isRouter)
+    {
+      log(.warning, "cannot announce \(announcement.address) on \(link.name): \(problem)")
+    }
+  }
+
+  // MARK: Words
+
+  private func changed(
+    _ index: Int, to state: RouterState, _ cause: TransitionCause, at now_us: Microseconds
+  ) {
+    runtimes[index].since_us = now_us
+    runtimes[index].forgetReports()
+    hasNews = true
+    // Back to waiting for its start, with its group: nothing that anybody has been told of.
+    if state == .initialize, cause == .recovered { return }
+    let name = runtimes[index].router.name
+    log(
+      .notice,
+      Wording.transition(name, to: state, cause, faults: runtimes[index].faults.map(\.words)))
+    let shown = isDeleting && state == .initialize ? .deleted : NotifyState(state)
+    output.notify(.state(.router(name), shown, priority: set.routers[index].priority))
+  }
+
+  func groupChanged(_ group: Int, to state: RouterState) {
+    let name = configuration.groups[group].name
+    log(.notice, "VRRP_Group(\(name)) is now \(NotifyState(state).rawValue)")
+    output.notify(.state(.group(name), NotifyState(state), priority: 0))
+  }
+
+  private func say(_ remark: RouterRemark, of index: Int) {
+    hasNews = true
+    let runtime = runtimes[index]
+    let name = runtime.router.name
+    let priority = set.routers[index].priority
+    switch remark {
+    case .heardLowerPriority(let lower, let source):
+      output.notify(.lowerPriorityHeard(name, priority: lower))
+      guard runtimes[index].remarkedLower.insert(source).inserted else { return }
+    case .heardOwnAddress(let source):
+      guard runtimes[index].remarkedLower.insert(source).inserted else { return }
+    case .priorityChanged(_, let new) where runtime.router.notifiesPriorityChanges:
+      let state = set.routers[index].state
+      if state == .master || state == .backup {
+        output.notify(.priority(name, NotifyState(state), new))
+      }
+    case .ignoresLowerPriority, .heardResignation, .heardOtherOwner, .adoptedInterval,
+      .preemptDelayStarted, .preemptDelayEnded, .priorityChanged, .listensAfterStall:
+      break
+    }
+    output.log(
+      Wording.remark(
+        name, remark, ours: priority,
+        isSilent: runtime.router.sendsNoAdvertOnLowerPriority))
+  }
+}
+
+extension NotifyState {
+  init(_ state: RouterState) {
+    self =
+      switch state {
+      case .initialize: .stop
+      case .backup: .backup
+      case .master: .master
+      case .fault: .fault
+      }
+  }
+}
+
+extension VirtualRouter {
+  /// The multicast group of its adverts.
+  var group: IPAddress {
+    multicastGroup ?? IPAddress(family == .v4 ? Wire.multicastV4 : Wire.multicastV6)
+  }
+}

@@ -1,0 +1,226 @@
+// What comes in: adverts, changes of links and addresses, other holders of our addresses, and
+// what tracking found.
+
+import Configuration
+import Kernel
+import VRRP
+
+extension RouterLoop {
+  // MARK: Adverts
+
+  func hear() {
+    exchange.receive { packet in
+      hear(packet)
+    } refused: { interface, family, reason in
+      // The packet did not get as far as to name a router: everybody's who listens there.
+      for index in routersListening(on: interface, family: family) {
+        runtimes[index].count(reason)
+        hasNews = true
+      }
+    }
+  }
+
+  private func routersListening(on interface: UInt32, family: AddressFamily) -> [Int] {
+    runtimes.indices.filter {
+      runtimes[$0].router.family == family
+        && (runtimes[$0].base == interface || runtimes[$0].virtualMAC?.index == interface)
+    }
+  }
+
+  private func hear(_ packet: HeardPacket) {
+    let family: AddressFamily = packet.source.isV4 ? .v4 : .v6
+    let listening = routersListening(on: packet.interface, family: family)
+    // The id is read first, so that refusals can be told to the router that they concern.
+    let id = packet.message.dropFirst().first
+    guard let id, let index = listening.first(where: { runtimes[$0].router.id == id }) else {
+      listening.forEach { runtimes[$0].count(id == nil ? .tooShort : .unknownRouter) }
+      if let id { reportUnknown(id, from: packet.source) }
+      return
+    }
+    let machine = set.routers[index]
+    do throws(DropReason) {
+      let advert = try Advertisement(
+        decoding: packet.message, source: packet.source, destination: packet.destination,
+        sumsPseudoHeader: machine.settings.sumsPseudoHeader)
+      if let reason = machine.settings.refusal(
+        of: advert, from: packet.source, to: packet.destination, hopLimit: packet.hopLimit,
+        ownAddress: runtimes[index].source, priority: machine.priority)
+      {
+        throw reason
+      }
+      runtimes[index].received &+= 1
+      compareLists(index, advert, from: packet.source)
+      handle(
+        index, .advertisement(advert, from: packet.source), at: Clock.monotonic_us())
+    } catch {
+      refuse(index, error, from: packet.source)
+    }
+  }
+
+  private func refuse(_ index: Int, _ reason: DropReason, from source: ProtocolAddress) {
+    runtimes[index].count(reason)
+    hasNews = true
+    // Our own packets come back through some bridges, and an owner that ignores was told to.
+    if reason == .ownPacket || reason == .ownerIgnores { return }
+    let clash = RouterRuntime.Clash(source: source, reason: reason)
+    guard runtimes[index].clashes.count < Limits.clashes,
+      runtimes[index].clashes.insert(clash).inserted
+    else { return }
+    let router = runtimes[index].router
+    log(
+      .warning,
+      Wording.refusal(router.name, reason, from: IPAddress(source), id: router.id))
+  }
+
+  /// A list that differs in part is taken, and said once per sender.
+  private func compareLists(_ index: Int, _ advert: Advertisement, from source: ProtocolAddress) {
+    let ours = runtimes[index].settings.addresses
+    guard Set(advert.addresses) != Set(ours), !runtimes[index].router.skipsRepeatedAddressCheck
+    else {
+      runtimes[index].otherLists.remove(source)
+      return
+    }
+    guard runtimes[index].otherLists.count < Limits.clashes,
+      runtimes[index].otherLists.insert(source).inserted
+    else { return }
+    let theirs = advert.addresses.prefix(8).map { "\(IPAddress($0))" }.joined(separator: ", ")
+    log(
+      .warning,
+      "(\(runtimes[index].router.name)) \(IPAddress(source)) advertises \(advert.addresses.count)"
+        + " addresses (\(theirs)), we have \(ours.count): the lists should be the same on all"
+        + " nodes (said once)")
+  }
+
+  private func reportUnknown(_ id: UInt8, from source: ProtocolAddress) {
+    guard configuration.global.logsUnknownRouters, unknownRouters.insert(id).inserted else {
+      return
+    }
+    log(.info, "unknown VRID \(id) advertised by \(IPAddress(source))")
+  }
+
+  // MARK: Links and addresses
+
+  func followLinks() {
+    let events: [LinkEvent]
+    do throws(NetlinkError) {
+      events = try links.readEvents()
+    } catch {
+      log(.err, "cannot follow the state of interfaces: \(error)")
+      return
+    }
+    guard !events.isEmpty else { return }
+    var needsSockets = false
+    for event in events {
+      switch event {
+      case .linkChanged, .linkRemoved: needsSockets = true
+      case .addressAdded, .addressChanged: break
+      case .addressRemoved(let interface, let address): noticeLoss(of: address, on: interface)
+      case .duplicateDetected(let interface, let address): reportFailedDAD(address, on: interface)
+      }
+    }
+    if needsSockets { findInterfaces() }
+    for index in runtimes.indices { evaluate(index) }
+  }
+
+  /// An address that we hold and did not remove ourselves has gone: it is put back, at once the
+  /// first time. Who flushes an interface goes round until it is empty (`ip address flush` gives
+  /// up after ten rounds), so the second time waits for a moment.
+  private func noticeLoss(of address: IPAddress, on interface: UInt32) {
+    let now_us = Clock.monotonic_us()
+    for index in runtimes.indices where set.routers[index].state == .master {
+      guard
+        runtimes[index].held.contains(where: {
+          $0.interface == interface && $0.address.address == address
+        }), !links.has(address, on: interface), runtimes[index].restoreAt_us == nil
+      else { continue }
+      let wasLong = now_us - runtimes[index].restored_us > Limits.restorePause_us
+      runtimes[index].restoreAt_us = wasLong ? now_us : now_us + Limits.restorePause_us
+    }
+    restoreAddresses()
+  }
+
+  /// Puts back what is missing of routers whose time for that has come.
+  func restoreAddresses() {
+    let now_us = Clock.monotonic_us()
+    for index in runtimes.indices {
+      guard let due_us = runtimes[index].restoreAt_us, due_us <= now_us else { continue }
+      runtimes[index].restoreAt_us = nil
+      runtimes[index].restored_us = now_us
+      let missing = runtimes[index].held.filter {
+        !links.has($0.address.address, on: $0.interface)
+      }
+      for lost in missing { restore(lost, of: index, at: now_us) }
+    }
+  }
+
+  private func restore(_ lost: HeldAddress, of index: Int, at now_us: Microseconds) {
+    let router = runtimes[index].router.name
+    let name = links.links[lost.interface]?.name ?? "interface \(lost.interface)"
+    do throws(NetlinkError) {
+      _ = try keeper.add(lost.address, to: lost.interface)
+      announceAddresses(index, .addressesChanged, only: [lost])
+      guard
+        runtimes[index].strippedReports < Limits.strippedReports
+          || now_us >= runtimes[index].strippedReportAt_us
+      else { return }
+      runtimes[index].strippedReports += 1
+      runtimes[index].strippedReportAt_us = now_us + Limits.strippedReport_us
+      log(
+        .warning,
+        "(\(router)) \(lost.address.address) was taken from \(name) by another program; it has been"
+          + " put back")
+    } catch {
+      // The link itself may be on its way down; its own event follows.
+      log(.err, "(\(router)) \(lost.address.address) is gone from \(name): \(error)")
+    }
+  }
+
+  private func reportFailedDAD(_ address: IPAddress, on interface: UInt32) {
+    for runtime in runtimes
+    where runtime.held.contains(where: {
+      $0.interface == interface && $0.address.address == address
+    }) {
+      log(
+        .err,
+        "(\(runtime.router.name)) duplicate address detection failed: another host on"
+          + " \(links.links[interface]?.name ?? "the link") has \(address)")
+    }
+  }
+
+  // MARK: Other holders
+
+  func hearHolders() {
+    for heard in duplicates.readHeard() {
+      for index in runtimes.indices where set.routers[index].state == .master {
+        report(heard, of: index)
+      }
+    }
+  }
+
+  private func report(_ heard: HeardOwner, of index: Int) {
+    let runtime = runtimes[index]
+    guard
+      runtime.held.contains(where: {
+        $0.address.address == heard.address && $0.interface == heard.interface
+      }),
+      !links.links.values.contains(where: { $0.mac != nil && $0.mac == heard.mac })
+    else { return }
+    let holder = RouterRuntime.Holder(address: heard.address, mac: heard.mac)
+    guard runtime.holders.count < Limits.reportedHolders,
+      runtimes[index].holders.insert(holder).inserted
+    else { return }
+    log(
+      .err,
+      "(\(runtime.router.name)) duplicate address: \(heard.address) is also held by"
+        + " \(heard.mac.map { "\($0)" } ?? "another host"), heard on"
+        + " \(links.links[heard.interface]?.name ?? "the link") (said once)")
+  }
+
+  // MARK: Tracking
+
+  func take(_ report: TrackingReport) {
+    results[report.subject] = report.result
+    if let text = report.text { log(.notice, text) }
+    for index in runtimes.indices { evaluate(index) }
+  }
+}

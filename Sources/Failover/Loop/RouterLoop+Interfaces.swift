@@ -1,0 +1,177 @@
+// Where routers live, and whether they can take part: interfaces, source addresses, tracking.
+
+import Configuration
+import Kernel
+import VRRP
+
+extension RouterLoop {
+  /// Looks every interface up by its name again, and opens and closes sockets accordingly.
+  func findInterfaces() {
+    for index in runtimes.indices {
+      let base = links.link(named: runtimes[index].router.interface)
+      if base?.index != runtimes[index].base {
+        runtimes[index].base = base?.index
+        runtimes[index].virtualMAC = nil
+      }
+      if let mac = runtimes[index].virtualMAC, links.links[mac.index] == nil {
+        runtimes[index].virtualMAC = nil
+      }
+      if runtimes[index].router.virtualMAC != nil, runtimes[index].virtualMAC == nil, let base {
+        createVirtualMAC(index, on: base)
+      }
+      runtimes[index].held.removeAll { links.links[$0.interface] == nil }
+    }
+    var needs: Set<ReceiveNeed> = []
+    for runtime in runtimes {
+      let router = runtime.router
+      let group = router.peers.isEmpty ? router.group : nil
+      var interfaces = [runtime.base]
+      if router.virtualMAC?.sendsFromBase == false { interfaces.append(runtime.virtualMAC?.index) }
+      for case let interface? in interfaces {
+        guard let link = links.links[interface] else { continue }
+        needs.insert(
+          ReceiveNeed(interface: interface, name: link.name, family: router.family, group: group))
+      }
+    }
+    do throws(KernelError) {
+      try exchange.configure(needs, watch: watch)
+    } catch {
+      log(.err, "cannot open a VRRP socket: \(error)")
+    }
+  }
+
+  private func createVirtualMAC(_ index: Int, on base: Link) {
+    let router = runtimes[index].router
+    guard let name = router.virtualMACName else { return }
+    do throws(NetlinkError) {
+      let made = try keeper.createVirtualMACLink(
+        named: name, base: base, id: router.id, family: router.family,
+        linkLocal: links.linkLocalIPv6(of: base.index))
+      made.warnings.forEach { log(.warning, "(\(router.name)) \($0)") }
+      runtimes[index].virtualMAC = made
+      // Its own event comes later; its MAC and name are needed now.
+      _ = try links.refresh()
+    } catch {
+      log(.err, "(\(router.name)) cannot create interface \(name): \(error)")
+    }
+  }
+
+  func removeVirtualMAC(_ index: Int) {
+    guard let link = runtimes[index].virtualMAC else { return }
+    runtimes[index].virtualMAC = nil
+    do throws(NetlinkError) { _ = try keeper.delete(link) } catch {
+      log(.err, "(\(runtimes[index].router.name)) cannot remove \(link.name): \(error)")
+    }
+  }
+
+  // MARK: Taking part
+
+  /// What tracking says now. Interfaces are answered from the table of links.
+  func outcome(_ index: Int) -> TrackingOutcome {
+    for case .interface(let name) in runtimes[index].tracking.subjects {
+      let isUp = links.link(named: name)?.isOperational ?? false
+      results[.interface(name)] = isUp ? .good : .bad
+    }
+    return runtimes[index].tracking.evaluate(results)
+  }
+
+  /// Compares what is with what the machine was told, and tells it the difference.
+  func evaluate(_ index: Int) {
+    let outcome = outcome(index)
+    let now_us = Clock.monotonic_us()
+    if let source = sourceAddress(index), source != runtimes[index].source {
+      runtimes[index].source = source
+      handle(index, .moved(source), at: now_us)
+    }
+    let faults = faults(index, outcome)
+    if faults != runtimes[index].faults {
+      runtimes[index].faults = faults
+      hasNews = true
+    }
+    if !set.routers[index].hasStarted {
+      begin(index, outcome, at: now_us)
+      return
+    }
+    if outcome.priority != runtimes[index].trackedPriority {
+      runtimes[index].trackedPriority = outcome.priority
+      handle(index, .priority(outcome.priority), at: now_us)
+    }
+    if !faults.isEmpty, !runtimes[index].isFaulty {
+      runtimes[index].isFaulty = true
+      handle(index, .fault, at: now_us)
+    } else if faults.isEmpty, runtimes[index].isFaulty, !outcome.waits {
+      runtimes[index].isFaulty = false
+      handle(index, .recovered, at: now_us)
+    }
+  }
+
+  /// Starts a router when nothing speaks against it. One that fails before is told so, and comes
+  /// up with its recovery.
+  private func begin(_ index: Int, _ outcome: TrackingOutcome, at now_us: Microseconds) {
+    guard startAt_us == 0 else { return }
+    if outcome.priority != set.routers[index].priority {
+      handle(index, .priority(outcome.priority), at: now_us)
+    }
+    runtimes[index].trackedPriority = outcome.priority
+    guard runtimes[index].faults.isEmpty else {
+      if !runtimes[index].isFaulty {
+        runtimes[index].isFaulty = true
+        handle(index, .fault, at: now_us)
+      }
+      return
+    }
+    guard !outcome.waits, let source = runtimes[index].source else { return }
+    handle(index, .start(address: source), at: now_us)
+    if runtimes[index].isFaulty {
+      runtimes[index].isFaulty = false
+      handle(index, .recovered, at: now_us)
+    }
+  }
+
+  private func faults(_ index: Int, _ outcome: TrackingOutcome) -> [FaultCause] {
+    let runtime = runtimes[index]
+    let router = runtime.router
+    var faults: [FaultCause] = []
+    if let base = runtime.base {
+      if router.tracksOwnInterface, links.links[base]?.isOperational != true {
+        faults.append(.interfaceDown(router.interface))
+      }
+    } else {
+      faults.append(.interfaceMissing(router.interface))
+    }
+    if runtime.source == nil || (router.tracksSource && !isPresent(router.source)) {
+      faults.append(.noSource)
+    }
+    for address in router.addresses + router.excludedAddresses where !address.isUntracked {
+      guard let name = address.interface, name != router.interface else { continue }
+      let fault =
+        links.link(named: name).map { link -> FaultCause? in
+          link.isOperational ? nil : .interfaceDown(name)
+        } ?? .interfaceMissing(name)
+      if let fault, !faults.contains(fault) { faults.append(fault) }
+    }
+    return faults + outcome.faults.map { .tracked($0) }
+  }
+
+  private func isPresent(_ address: IPAddress?) -> Bool {
+    address.map { !links.holders(of: $0).isEmpty } ?? true
+  }
+
+  /// The configured source, or the interface's own address; never one that a router holds.
+  private func sourceAddress(_ index: Int) -> ProtocolAddress? {
+    let runtime = runtimes[index]
+    if let source = runtime.router.source { return ProtocolAddress(source) }
+    guard let base = runtime.base else { return nil }
+    switch runtime.router.family {
+    case .v4:
+      let virtual = Set(
+        runtimes.flatMap { $0.router.addresses + $0.router.excludedAddresses }.map(\.address))
+      let own = links.addresses(of: base).first {
+        $0.address.family == .v4 && !$0.isSecondary && !$0.isOurs && !virtual.contains($0.address)
+      }
+      return own.map { ProtocolAddress($0.address) }
+    case .v6:
+      return links.linkLocalIPv6(of: runtime.outgoing ?? base).map { ProtocolAddress($0) }
+    }
+  }
+}
