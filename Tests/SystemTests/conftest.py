@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from harness.cluster import Cluster
 from harness.peers import Script, ScriptedServer
 from harness.proxies import FAIRLEAD, HAPROXY, UNDER_TEST, Proxy
+from harness.routers import FAILOVER_UNDER_TEST
 
 DEFAULT_LIMIT_SECONDS = 60
 
@@ -24,20 +26,21 @@ class TookTooLong(Exception):
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "limit(seconds): the longest this test may take")
-    config.addinivalue_line("markers", "fairlead_only: HAProxy does not have this behaviour")
+    config.addinivalue_line("markers", "fairlead_only: the reference does not do this")
 
 
 def pytest_report_header() -> str:
     program = HAPROXY if UNDER_TEST.kind == "haproxy" else FAIRLEAD
-    return f"proxy under test: {program}"
+    return f"proxy under test: {program}; failover under test: {FAILOVER_UNDER_TEST}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if UNDER_TEST.kind != "haproxy":
-        return
+    """Leave out what the reference cannot do: keepalived for test_vrrp_*, HAProxy for the rest."""
     for item in items:
-        if item.get_closest_marker("fairlead_only"):
-            item.add_marker(pytest.mark.skip(reason="Fairlead only; running against HAProxy"))
+        is_failover = item.path.name.startswith("test_vrrp_")
+        kind = FAILOVER_UNDER_TEST if is_failover else UNDER_TEST.kind
+        if kind != "fairlead" and item.get_closest_marker("fairlead_only"):
+            item.add_marker(pytest.mark.skip(reason=f"Fairlead only; running against {kind}"))
 
 
 @contextlib.contextmanager
@@ -96,11 +99,27 @@ def serve() -> Iterator[Callable[..., ScriptedServer]]:
         yield starter
 
 
+@pytest.fixture
+def make_cluster(request: pytest.FixtureRequest) -> Iterator[Callable[..., Cluster]]:
+    """Make nodes, a client and a sniffer on a bridge; all of it ends with the test."""
+    request.node.clusters = clusters = []
+    with contextlib.ExitStack() as stack:
+
+        def maker(*roles: str, **options: Any) -> Cluster:
+            cluster = stack.enter_context(Cluster(roles, **options))
+            clusters.append(cluster)
+            return cluster
+
+        yield maker
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
-    """Show what the proxies of a failed test wrote."""
+    """Show what the proxies of a failed test wrote, and what its clusters did."""
     report = yield
     if report.failed:
         for proxy in getattr(item, "started", []):
             report.sections.append((f"{proxy.kind} {proxy.file}", proxy.process.transcript()))
+        for cluster in getattr(item, "clusters", []):
+            report.sections.append(("cluster", cluster.transcript()))
     return report
