@@ -55,7 +55,7 @@ class Advert(Frame):
     destination: str
     ttl: int
     traffic_class: int
-    identifies: bytes  # the IP header as sent
+    header: bytes  # of IP, as sent
     message: bytes  # from the version octet on
     version: int
     router_id: int
@@ -117,7 +117,7 @@ def _advert(frame: tuple, packet: bytes, version: int) -> Advert | None:
         destination=str(ipaddress.ip_address(destination)),
         ttl=ttl,
         traffic_class=traffic_class,
-        identifies=header,
+        header=header,
         message=message,
         version=protocol,
         router_id=message[1],
