@@ -52,9 +52,9 @@ class Cluster:
                 self._add_node(number)
             self.client = Client(self.network.host(self._own_address(CLIENT)))
             self._stack.callback(self.client.close)
-            if self.family == 6 and not self._detects_duplicates:
+            if self.family == 6:
                 for node in self.nodes:
-                    eventually(lambda n=node: has_link_local(n), 5, "a link-local address")
+                    eventually(lambda n=node: is_ready_for_ipv6(n), 10, "usable addresses")
         except BaseException:
             self._stack.close()
             raise
@@ -158,8 +158,9 @@ class Cluster:
         return "\n".join([*(node.transcript() for node in self.nodes), frames])
 
 
-def has_link_local(node: Node) -> bool:
-    return any(
-        each.text.startswith("fe80:") and not each.is_tentative
-        for each in node.netlink.addresses()
+def is_ready_for_ipv6(node: Node) -> bool:
+    """It has a link-local address, and no address is still being probed."""
+    mine = node.netlink.addresses()
+    return any(each.text.startswith("fe80:") for each in mine) and not any(
+        each.is_tentative for each in mine
     )

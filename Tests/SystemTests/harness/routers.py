@@ -54,7 +54,7 @@ class Settings:
 
     def text(self, source: str = "", peers: Sequence[str] = ()) -> str:
         body = [
-            f"state {self.state}",
+            *([f"state {self.state}"] if self.state else []),
             "interface eth0",
             f"virtual_router_id {self.router_id}",
             f"priority {self.priority}",
