@@ -26,6 +26,7 @@ class TookTooLong(Exception):
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "limit(seconds): the longest this test may take")
+    config.addinivalue_line("markers", "alone: not beside other tests (it uses every core)")
     config.addinivalue_line("markers", "fairlead_only: the reference does not do this")
 
 
