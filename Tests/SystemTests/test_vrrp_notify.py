@@ -249,7 +249,8 @@ def test_the_members_of_a_sync_group_move_together(
     tracking = block("track_interface", ["probe0"])
     first.start(cluster.text(first, grouped(FAST, (), tracking)))
     second.start(cluster.text(second, grouped(FAST.with_(priority=100), ())))
-    for holder, other, state in ((first, second, ""), (second, first, "down"), (first, second, "up")):
+    stages = ((first, second, ""), (second, first, "down"), (first, second, "up"))
+    for holder, other, state in stages:
         if state:
             first.host.ip("link", "set", "probe0", state)
         eventually(lambda h=holder: both_on(h), 10, f"both on {holder.name} ({state})")

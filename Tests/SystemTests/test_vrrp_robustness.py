@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.cluster import Cluster
-from harness.forge import send_gratuitous_arp
+from harness.forge import claim, replay
 from harness.routers import Node, Settings
 from harness.waiting import eventually
 
@@ -57,10 +57,10 @@ def test_a_stripped_address_is_logged_and_the_master_stays_master(make_cluster: 
     assert all(each.priority == 150 for each in cluster.sniffer.adverts(since=since))
 
 
-@pytest.mark.fairlead_only
-def test_flushing_the_interface_does_not_lose_the_address(make_cluster: Make) -> None:
+@pytest.mark.parametrize("role", ROLES)
+def test_flushing_the_interface_does_not_lose_the_address(make_cluster: Make, role: str) -> None:
     """What a network manager does as it configures an interface anew."""
-    cluster, node = master(make_cluster, "fairlead")
+    cluster, node = master(make_cluster, role)
     node.host.ip("address", "flush", "dev", "eth0", "scope", "global")
     node.host.ip("address", "add", node.host.given[0], "dev", "eth0")
     eventually(lambda: node.holds(cluster.virtual), 10, "put back")
@@ -71,14 +71,17 @@ def test_flushing_the_interface_does_not_lose_the_address(make_cluster: Make) ->
 
 
 @pytest.mark.fairlead_only
-def test_a_duplicate_holder_is_logged_once_with_its_mac_address(make_cluster: Make) -> None:
-    cluster, node = master(make_cluster, "fairlead")
+@pytest.mark.parametrize("settings", [FAST, FAST.with_(family=6)], ids=["ipv4", "ipv6"])
+def test_a_duplicate_holder_is_logged_once_with_its_mac_address(
+    make_cluster: Make, settings: Settings
+) -> None:
+    cluster, node = master(make_cluster, "fairlead", settings)
     intruder = cluster.client
     mac = intruder.netlink.mac()
-    intruder.host.ip("address", "add", cluster.virtual[0], "dev", "eth0")
-    send_gratuitous_arp(intruder.host, mac, cluster.target, count=5)
+    intruder.host.ip("address", "add", cluster.virtual[-1], "dev", "eth0")
+    claim(intruder.host, mac, cluster.target, count=5)
     node.wait_for_line(cluster.target, mac, within=5)
-    send_gratuitous_arp(intruder.host, mac, cluster.target, count=5)
+    claim(intruder.host, mac, cluster.target, count=5)
     since = cluster.sniffer.position
     cluster.sniffer.wait_for_adverts(10, 10, port=node.host.port, since=since)
     assert len(node.lines_with(cluster.target, mac)) == 1
@@ -103,13 +106,20 @@ def test_own_announcements_and_those_of_the_peer_are_no_duplicates(make_cluster:
 
 
 def strangers(make_cluster: Make, own: Settings, theirs: Settings) -> tuple[Cluster, Node, Node]:
-    """Two nodes of one virtual router id that do not agree; ten adverts of each have passed."""
+    """Two nodes of one virtual router id that do not agree; both have become master.
+
+    The stranger's advert is played again and again: by itself a keepalived that drops such adverts
+    starts its timer anew at each, and falls silent beside somebody as fast as itself.
+    """
     cluster = make_cluster("fairlead", "keepalived")
     node, stranger = cluster.nodes
     cluster.start(own, theirs)
-    for each in cluster.nodes:
-        since = cluster.sniffer.position
-        cluster.sniffer.wait_for_adverts(6, 20, port=each.host.port, since=since)
+    port = stranger.host.port
+    advert = cluster.sniffer.wait_for_adverts(1, 20, port=port)[0]
+    replay(stranger.host, advert, count=5)
+    cluster.sniffer.wait_for_adverts(6, 10, port=port)
+    since = cluster.sniffer.position
+    cluster.sniffer.wait_for_adverts(2, 10, port=node.host.port, since=since)
     return cluster, node, stranger
 
 
@@ -130,6 +140,18 @@ def test_a_missing_password_is_reported_once_with_the_source(make_cluster: Make)
     _, node, stranger = strangers(make_cluster, own, own.with_(password=""))
     about = [line for line in node.lines_with(stranger.host.addresses[0]) if "auth" in line.lower()]
     assert len(about) == 1, about
+
+
+@pytest.mark.fairlead_only
+def test_a_master_that_hears_adverts_it_drops_still_advertises(make_cluster: Make) -> None:
+    """Unlike keepalived: somebody twice as fast, with another password, does not silence it."""
+    own = Settings(interval="2", password="42Secure")
+    cluster = make_cluster("fairlead", "keepalived")
+    cluster.start(own, Settings(password="else"))
+    first = cluster.nodes[0].host.port
+    adverts = cluster.sniffer.wait_for_adverts(4, 20, port=first)
+    apart = [b.time - a.time for a, b in zip(adverts, adverts[1:], strict=False)]
+    assert all(1.8 < seconds < 2.5 for seconds in apart), apart
 
 
 @pytest.mark.fairlead_only

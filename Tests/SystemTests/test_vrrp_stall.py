@@ -120,7 +120,6 @@ def test_a_woken_master_that_does_not_preempt_stays_backup(
     cluster.stays_calm(backup, adverts=6)
 
 
-@pytest.mark.fairlead_only
 def test_a_woken_backup_does_not_take_over(make_cluster: Make, settings: Settings) -> None:
     cluster, master, backup = settled_pair(make_cluster, settings, "keepalived", "fairlead")
     freeze(cluster, backup, master)

@@ -6,13 +6,13 @@ The effective priority is read from the adverts: that is what the other node dec
 from __future__ import annotations
 
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
 
 import pytest
 
 from harness.cluster import Cluster
+from harness.process import ManagedProcess
 from harness.routers import Node, Settings, block
 from harness.waiting import eventually
 
@@ -290,7 +290,9 @@ def test_a_tracked_process_counts_while_it_runs(make_cluster: Make) -> None:
     tracking = block("track_process", ["probe"])
     node.start(cluster.text(node, FAST.with_(blocks=tracked, lines=(tracking,))))
     advertises(cluster, 150)
-    with subprocess.Popen([program, "120"]) as process:
+    process = ManagedProcess([str(program), "120"])
+    try:
         advertises(cluster, 175)
+    finally:
         process.kill()
     advertises(cluster, 150)

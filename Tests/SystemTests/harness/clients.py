@@ -135,7 +135,13 @@ class GapMeter:
             for number in [n for n, (_, since) in waiting.items() if now - since > self.patience]:
                 self._finish(poller, waiting, number, late=True)
 
-    def _finish(self, poller, waiting, number: int, late: bool = False) -> None:  # type: ignore[no-untyped-def]
+    def _finish(
+        self,
+        poller: select.poll,
+        waiting: dict[int, tuple[socket.socket, float]],
+        number: int,
+        late: bool = False,
+    ) -> None:
         connection, since = waiting.pop(number)
         answer = None
         if not late:

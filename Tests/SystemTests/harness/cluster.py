@@ -131,7 +131,8 @@ class Cluster:
 
         eventually(is_settled, within, f"{expected.name} alone holds the address")
         if knew is not None:
-            eventually(follows, 5, f"the client's cache shows {expected.name}'s MAC, {expected.mac}")
+            what = f"the client's cache shows {expected.name}'s MAC, {expected.mac}"
+            eventually(follows, 5, what)
         self.answers(expected)
         self.stays_calm(expected)
 
