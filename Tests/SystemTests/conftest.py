@@ -24,7 +24,12 @@ class TookTooLong(Exception):
     """The test ran into its limit."""
 
 
+def _stop(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt(f"signal {number}")  # fixtures and exit handlers clean up
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    signal.signal(signal.SIGTERM, _stop)
     config.addinivalue_line("markers", "limit(seconds): the longest this test may take")
     config.addinivalue_line("markers", "alone: not beside other tests (it uses every core)")
     config.addinivalue_line("markers", "fairlead_only: the reference does not do this")
