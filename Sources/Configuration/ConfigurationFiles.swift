@@ -54,7 +54,7 @@ public enum ConfigurationFiles {
       .map { base + $0 }
   }
 
-  private static func read(
+  static func read(
     _ path: String, atMost limit: Int
   ) throws(ConfigurationFileError) -> [UInt8] {
     // O_NONBLOCK: a named pipe without a writer must not hang the start.

@@ -182,7 +182,7 @@ extension HAProxyParser {
       }
       return
     }
-    let near = HAProxySpelling.nearest(to: target.name, among: others.map(\.name))
+    let near = Spelling.nearest(to: target.name, among: others.map(\.name))
     report(
       .error, at: target.place,
       "\(draft.title): unable to find required backend "

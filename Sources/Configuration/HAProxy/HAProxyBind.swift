@@ -154,7 +154,7 @@ extension HAProxyParser {
       error(line, index, "'\(name)' on a 'bind' line is not supported: \(instead)")
       return nil
     }
-    let near = HAProxySpelling.nearest(to: name, among: HAProxyParser.bindNames)
+    let near = Spelling.nearest(to: name, among: HAProxyParser.bindNames)
     error(
       line, index,
       "'bind \(line.words[1].text)' in section '\(section.name)': unknown keyword "

@@ -116,7 +116,7 @@ extension HAProxyParser {
     case "send-lf", "send-binary-lf", "set-var", "set-var-fmt", "unset-var":
       return error(line, 1, "'tcp-check \(kind)' is not supported; use 'send' or 'send-binary'")
     default:
-      let near = HAProxySpelling.nearest(
+      let near = Spelling.nearest(
         to: kind, among: ["comment", "connect", "send", "send-binary", "expect"])
       return error(
         line, 1,
@@ -175,7 +175,7 @@ extension HAProxyParser {
         error(
           line, index,
           "'\(line.keyword) connect': unknown option '\(name)'"
-            + HAProxyParser.hint(HAProxySpelling.nearest(to: name, among: known)))
+            + HAProxyParser.hint(Spelling.nearest(to: name, among: known)))
         return nil
       }
       index += 1

@@ -49,7 +49,7 @@ extension HAProxyParser {
       error(
         line, head.index,
         "'tcp-check expect \(match)'\(extra): use 'string', 'rstring', 'binary' "
-          + "or 'rbinary'" + HAProxyParser.hint(HAProxySpelling.nearest(to: match, among: known)))
+          + "or 'rbinary'" + HAProxyParser.hint(Spelling.nearest(to: match, among: known)))
       return nil
     }
     guard line.words.indices.contains(at) else {
@@ -108,7 +108,7 @@ extension HAProxyParser {
         line, 1,
         "'http-check' only supports 'disable-on-404', 'send-state', 'comment', "
           + "'connect', 'send', 'expect', not '\(kind)'"
-          + HAProxyParser.hint(HAProxySpelling.nearest(to: kind, among: known)))
+          + HAProxyParser.hint(Spelling.nearest(to: kind, among: known)))
     }
     guard let rule else { return }
     let before = section == .defaults ? defaults.check : proxy?.settings.check
@@ -174,7 +174,7 @@ extension HAProxyParser {
         error(line, index, "'http-check send \(name)' is not supported; use '\(name.dropLast(3))'")
         return nil
       default:
-        let near = HAProxySpelling.nearest(
+        let near = Spelling.nearest(
           to: name, among: ["meth", "uri", "ver", "hdr", "body", "comment"])
         error(
           line, index, "'http-check send': unknown option '\(name)'" + HAProxyParser.hint(near))
@@ -227,7 +227,7 @@ extension HAProxyParser {
         line, head.index,
         "'http-check expect \(match)' is not supported: use 'status', "
           + "'rstatus', 'string', 'rstring' or 'hdr'"
-          + HAProxyParser.hint(HAProxySpelling.nearest(to: match, among: known)))
+          + HAProxyParser.hint(Spelling.nearest(to: match, among: known)))
       return nil
     }
     guard line.text(last + 1) == nil else {

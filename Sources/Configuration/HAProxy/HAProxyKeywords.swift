@@ -86,14 +86,14 @@ enum HAProxyKeywords {
     }
     // `timout client`, `tcpcheck connect` and `balance_roundrobin` are told apart by trying the
     // first word first and the first two after that.
-    var nearest = HAProxySpelling.nearest(to: line.keyword, among: candidates)
+    var nearest = Spelling.nearest(to: line.keyword, among: candidates)
     if nearest == nil, let second = line.text(1) {
-      nearest = HAProxySpelling.nearest(to: "\(line.keyword) \(second)", among: candidates)
+      nearest = Spelling.nearest(to: "\(line.keyword) \(second)", among: candidates)
     }
     if nearest == nil {
       let dashed = String(line.keyword.map { $0 == "_" || $0 == "-" ? " " : $0 })
       nearest =
-        HAProxySpelling.nearest(to: dashed, among: candidates)
+        Spelling.nearest(to: dashed, among: candidates)
         ?? candidates.filter { $0 == dashed }.first
     }
     if nearest == nil, let option = HAProxyOptions.table[line.keyword] {

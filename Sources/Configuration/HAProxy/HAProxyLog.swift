@@ -35,7 +35,7 @@ extension HAProxyParser {
       return nil
     }
     guard let known = LogFacility(name: facility) else {
-      let near = HAProxySpelling.nearest(
+      let near = Spelling.nearest(
         to: facility, among: LogFacility.allCases.map { "\($0)" } + ["format", "sample"])
       error(line, index, "log : unknown log facility '\(facility)'" + HAProxyParser.hint(near))
       return nil
@@ -44,7 +44,7 @@ extension HAProxyParser {
     for offset in 1...2 {
       guard let name = line.text(index + offset) else { return target }
       guard let level = LogLevel(name: name) else {
-        let near = HAProxySpelling.nearest(to: name, among: LogLevel.allCases.map { "\($0)" })
+        let near = Spelling.nearest(to: name, among: LogLevel.allCases.map { "\($0)" })
         error(
           line, index + offset,
           "log : unknown optional log level '\(name)'"
@@ -115,7 +115,7 @@ extension HAProxyParser {
         error(
           line, index,
           "log : unknown log format '\(value)'"
-            + HAProxyParser.hint(HAProxySpelling.nearest(to: value, among: known)))
+            + HAProxyParser.hint(Spelling.nearest(to: value, among: known)))
         return false
       }
       target.format = format

@@ -135,7 +135,7 @@ enum HAProxyLogFormat {
       } else if name.isEmpty {
         fail(start, "'%' without a variable; write '%%' for a percent sign")
       } else {
-        let near = HAProxySpelling.nearest(to: name, among: LogField.allCases.map(\.rawValue))
+        let near = Spelling.nearest(to: name, among: LogField.allCases.map(\.rawValue))
         fail(start, "no such format variable '\(name)'" + HAProxyParser.hint(near))
       }
     }

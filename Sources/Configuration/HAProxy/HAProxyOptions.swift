@@ -91,7 +91,7 @@ enum HAProxyOptions {
       return parser.error(line, 1, "'option' expects an option name")
     }
     guard let option = table[name] else {
-      let near = HAProxySpelling.nearest(to: name, among: Array(table.keys))
+      let near = Spelling.nearest(to: name, among: Array(table.keys))
       return parser.error(line, 1, "unknown option '\(name)'" + HAProxyParser.hint(near))
     }
     if !isOn, !option.negatable {

@@ -101,7 +101,7 @@ extension HAProxyParser {
     case "log", "syslog", "spop", "haterm", "peers", "cli":
       error(line, 1, "'mode \(name)' is not supported; only 'mode tcp' is")
     default:
-      let near = HAProxySpelling.nearest(to: name.lowercased(), among: ["tcp", "http"])
+      let near = Spelling.nearest(to: name.lowercased(), among: ["tcp", "http"])
       let guess = ["tcp", "http"].contains(name.lowercased()) ? name.lowercased() : near
       error(line, 1, "unknown proxy mode '\(name)'\(HAProxyParser.hint(guess))")
     }
@@ -111,7 +111,7 @@ extension HAProxyParser {
     let unused = ["http-request", "http-keep-alive", "tarpit", "client-hs"]
     let all = TimeoutName.allCases.map(\.rawValue) + unused
     guard let text = line.text(1), all.contains(text) else {
-      let near = HAProxySpelling.nearest(to: line.text(1) ?? "", among: all)
+      let near = Spelling.nearest(to: line.text(1) ?? "", among: all)
       return error(
         line, 1,
         "'timeout' supports \(all.map { "'\($0)'" }.joined(separator: ", ")) "

@@ -99,7 +99,7 @@ extension HAProxyParser {
     }
     rejectExtra(line, after: index + 1)
     guard let base = namedDefaults[name] else {
-      let known = HAProxySpelling.nearest(to: name, among: Array(namedDefaults.keys))
+      let known = Spelling.nearest(to: name, among: Array(namedDefaults.keys))
       error(
         line, index + 1,
         "'defaults' section '\(name)' not found for '\(line.keyword)'"

@@ -82,7 +82,7 @@ extension HAProxyParser {
         line, 1,
         "balance only supports 'roundrobin', 'static-rr', 'leastconn', 'first', "
           + "'source' and 'random(n)', not '\(text)'"
-          + HAProxyParser.hint(HAProxySpelling.nearest(to: text, among: known)))
+          + HAProxyParser.hint(Spelling.nearest(to: text, among: known)))
     }
   }
 

@@ -272,7 +272,7 @@ extension HAProxyParser {
       ]
       return index + (alone.contains(name) ? 1 : 2)
     }
-    let near = HAProxySpelling.nearest(to: name, among: HAProxyParser.serverNames)
+    let near = Spelling.nearest(to: name, among: HAProxyParser.serverNames)
     error(line, index, "\(title) : unknown keyword '\(name)'" + HAProxyParser.hint(near))
     return nil
   }

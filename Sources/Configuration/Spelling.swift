@@ -1,6 +1,6 @@
 // The nearest known word to a misspelt one.
 
-enum HAProxySpelling {
+enum Spelling {
   /// The closest candidate within a third of the word's length, or nil. Equal distances go to
   /// the first in alphabetical order, so that messages do not change from run to run.
   static func nearest(to word: String, among candidates: [String]) -> String? {

@@ -1,0 +1,132 @@
+// The failover half of a daemon: virtual routers on their own thread, what they watch, and what
+// is run when their state changes.
+
+import Configuration
+import Failover
+import Kernel
+
+/// The parts of a running failover half.
+struct FailoverHalf: Sendable {
+  var configuration: FailoverConfiguration
+  let engine: FailoverEngine
+  let tracker: Tracker
+  let notifier: Notifier
+  /// Ends `printing` when nothing is said any more.
+  let notices: AsyncStream<FailoverNotice>.Continuation
+  /// Puts what the routers say into words on the console: their own thread never waits for that.
+  let printing: Task<Void, Never>
+
+  var summary: String {
+    let routers = configuration.routers
+    let names = routers.prefix(8).map { router in
+      let addresses = (router.addresses + router.excludedAddresses).prefix(3)
+        .map { "\($0.address)" }.joined(separator: ", ")
+      return "\(router.name) (\(addresses.isEmpty ? "no address" : addresses) on"
+        + " \(router.interface))"
+    }
+    return (routers.count == 1 ? "virtual router " : "\(routers.count) virtual routers ")
+      + names.joined(separator: ", ") + (routers.count > 8 ? ", …" : "")
+  }
+}
+
+extension Daemon {
+  /// Nil when the routers run, otherwise the reason why not; nothing is left running then.
+  func startFailover(_ configuration: FailoverConfiguration) async -> String? {
+    let global = configuration.global
+    if let script = global.startupScript,
+      let problem = await LifecycleScript.run(
+        script, timeout: global.startupScriptTimeout, globals: global)
+    {
+      say("warning: startup_script: \(problem)")
+    }
+    let (stream, notices) = AsyncStream.makeStream(of: FailoverNotice.self)
+    let printing = Task { for await notice in stream { self.tell(notice) } }
+    let log: @Sendable (FailoverNotice) -> Void = { notices.yield($0) }
+    let notifier = Notifier { log(FailoverNotice(.warning, $0)) }
+    let engine: FailoverEngine
+    do {
+      engine = try FailoverEngine(
+        options: failoverOptions, log: log, notify: notifier.post, adopt: notifier.update)
+    } catch {
+      return "\(error)"
+    }
+    let tracker = Tracker(report: engine.report, log: { log(FailoverNotice(.notice, $0)) })
+    do {
+      try await engine.start(configuration)
+    } catch {
+      await notifier.stop()
+      notices.finish()
+      await printing.value
+      return "\(error)"
+    }
+    await tracker.update(configuration)
+    failover = FailoverHalf(
+      configuration: configuration, engine: engine, tracker: tracker, notifier: notifier,
+      notices: notices, printing: printing)
+    return nil
+  }
+
+  func reloadFailover(_ new: FailoverConfiguration?) async -> String? {
+    guard let half = failover else {
+      if let new { return await startFailover(new) }
+      return nil
+    }
+    guard let new else {
+      await stopFailover()
+      return nil
+    }
+    // Scripts first, so that a router never waits for a result that nobody is going to produce.
+    await half.tracker.update(new)
+    if let problem = await half.engine.reload(new) {
+      await half.tracker.update(half.configuration)
+      return problem
+    }
+    failover?.configuration = new
+    return nil
+  }
+
+  /// Masters resign, addresses go, and only then everything else.
+  func stopFailover() async {
+    guard let half = failover else { return }
+    failover = nil
+    half.engine.stop()
+    await half.tracker.stop()
+    await half.notifier.stop()
+    let global = half.configuration.global
+    if let script = global.shutdownScript,
+      let problem = await LifecycleScript.run(
+        script, timeout: global.shutdownScriptTimeout, globals: global)
+    {
+      half.notices.yield(FailoverNotice(.warning, "shutdown_script: \(problem)"))
+    }
+    half.notices.finish()
+    await half.printing.value
+  }
+
+  private func tell(_ notice: FailoverNotice) {
+    let prefix =
+      switch notice.level {
+      case .emerg, .alert, .crit, .err: "error: "
+      case .warning: "warning: "
+      case .notice, .info, .debug: ""
+      }
+    say(prefix + notice.text)
+    logToAll(notice.level, notice.text)
+  }
+
+  /// SIGUSR1 without a proxy to drain: who is what, and what was not understood.
+  func describeFailover() {
+    for status in failover?.engine.status ?? [] {
+      var line =
+        "(\(status.name)) \(status.state.rawValue.uppercased()), priority \(status.priority),"
+        + " VRID \(status.id) on \(status.interface), \(status.advertsSent) adverts sent,"
+        + " \(status.advertsReceived) taken"
+      if let master = status.master { line += ", master \(master)" }
+      if !status.faults.isEmpty { line += ", " + status.faults.joined(separator: ", ") }
+      for (reason, count) in status.drops.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+        line += ", \(count) dropped: \(reason.rawValue)"
+      }
+      say(line)
+    }
+  }
+}
