@@ -6,7 +6,12 @@ import Configuration
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
-    abstract: "Checks configuration files: exit status 0 when they can run, 1 when not.")
+    abstract: "Checks configuration files.",
+    discussion: """
+      Exit status 0: they can run. 1: they cannot. 2: they can, but a keepalived.conf says \
+      something that is not done as it is written, as the warnings tell; keepalived runs on as \
+      well.
+      """)
 
   @Flag(help: "Also tell what is accepted without having an effect here.")
   var verbose = false
@@ -14,23 +19,25 @@ struct CheckCommand: ParsableCommand {
   @Flag(name: .customLong("print"), help: "Print the configuration as it was understood.")
   var printsResult = false
 
-  @Argument(help: "haproxy.cfg files, or directories of *.cfg files.")
+  @Argument(help: "haproxy.cfg and keepalived.conf files, or directories of *.cfg files.")
   var files: [String]
 
   func run() throws {
     let loaded = ConfigurationLoader.load(files)
     Console.show(loaded.diagnostics, notes: verbose)
     loaded.problems.forEach(Console.say)
-    guard let configuration = loaded.configuration else {
+    guard let halves = loaded.halves else {
       let errors = loaded.diagnostics.count { $0.severity == .error } + loaded.problems.count
       Console.say(errors == 1 ? "1 error found" : "\(errors) errors found")
       throw ExitCode(1)
     }
     if printsResult {
-      Console.write(HAProxyDialect.print(configuration), to: 1)
+      if let proxy = halves.proxy { Console.write(HAProxyDialect.print(proxy), to: 1) }
+      if let failover = halves.failover { Console.write(KeepalivedDialect.print(failover), to: 1) }
     } else {
       let warnings = loaded.diagnostics.contains { $0.severity == .warning }
       Console.print("Configuration file is valid" + (warnings ? " (with warnings)" : ""))
     }
+    if loaded.hasFailoverWarnings { throw ExitCode(2) }
   }
 }

@@ -1,21 +1,31 @@
-// From file names to a configuration that can run: read, recognise the dialect, parse, and look
-// at what only the machine can answer (certificate files, patterns).
+// From file names to a configuration that can run: read, recognise each file's dialect, parse,
+// and look at what only the machine can answer (certificate files, patterns).
 
 import Configuration
 import Health
 
-/// A configuration, or why there is none. What is said to the user is in `messages`.
+/// A configuration, or why there is none.
 struct LoadedConfiguration {
-  var configuration: ProxyConfiguration?
+  /// What the files describe; at least one is not nil.
+  struct Halves {
+    var proxy: ProxyConfiguration?
+    var failover: FailoverConfiguration?
+  }
+  /// nil when anything at all is wrong: both halves run, or none.
+  var halves: Halves?
   var diagnostics: [Diagnostic] = []
   /// Problems without a place in a file.
   var problems: [String] = []
+  /// A keepalived.conf with warnings: it runs, as keepalived would run it, but not as written.
+  var hasFailoverWarnings = false
 }
 
 enum ConfigurationLoader {
+  private typealias File = (path: String, bytes: [UInt8])
+
   static func load(_ paths: [String]) -> LoadedConfiguration {
     var loaded = LoadedConfiguration()
-    let files: [(path: String, bytes: [UInt8])]
+    let files: [File]
     do {
       files = try ConfigurationFiles.load(paths: paths)
     } catch {
@@ -26,16 +36,44 @@ enum ConfigurationLoader {
       loaded.problems.append("no configuration file in \(paths.joined(separator: ", "))")
       return loaded
     }
-    for file in files where !isHAProxyDialect(file.bytes) {
-      loaded.problems.append(
-        "\(file.path): this is not a haproxy.cfg (it does not begin with a section such as"
-          + " 'global' or 'defaults'). Fairlead \(Version.text) reads haproxy.cfg files;"
-          + " keepalived.conf and fairlead.yaml are not served yet.")
+    var proxyFiles: [File] = []
+    var failoverFiles: [File] = []
+    for file in files {
+      if HAProxyDialect.recognises(file.bytes) {
+        proxyFiles.append(file)
+      } else if KeepalivedDialect.recognises(file.bytes) {
+        failoverFiles.append(file)
+      } else if mayBeHAProxyDialect(file.bytes) {
+        proxyFiles.append(file)
+      } else {
+        loaded.problems.append(
+          "\(file.path): this is neither a haproxy.cfg (it does not begin with a section such as"
+            + " 'global' or 'defaults') nor a keepalived.conf (with blocks such as"
+            + " 'vrrp_instance NAME {')")
+      }
     }
-    if !loaded.problems.isEmpty { return loaded }
+    guard loaded.problems.isEmpty else { return loaded }
+    var halves = LoadedConfiguration.Halves()
+    if !proxyFiles.isEmpty { halves.proxy = loadProxy(proxyFiles, &loaded) }
+    if !failoverFiles.isEmpty {
+      let result = KeepalivedDialect.parse(files: failoverFiles)
+      loaded.diagnostics += result.diagnostics
+      loaded.hasFailoverWarnings = result.diagnostics.contains { $0.severity == .warning }
+      halves.failover = result.configuration
+    }
+    let isWhole =
+      (halves.proxy != nil || proxyFiles.isEmpty)
+      && (halves.failover != nil || failoverFiles.isEmpty)
+    if isWhole, loaded.problems.isEmpty { loaded.halves = halves }
+    return loaded
+  }
+
+  private static func loadProxy(
+    _ files: [File], _ loaded: inout LoadedConfiguration
+  ) -> ProxyConfiguration? {
     let result = HAProxyDialect.parse(files: files)
-    loaded.diagnostics = result.diagnostics
-    guard let configuration = result.configuration else { return loaded }
+    loaded.diagnostics += result.diagnostics
+    guard let configuration = result.configuration else { return nil }
     for target in CheckTarget.all(in: configuration) {
       do {
         try target.validate()
@@ -44,13 +82,11 @@ enum ConfigurationLoader {
         loaded.problems.append((origin.isEmpty ? "" : origin + ": error: ") + "\(error)")
       }
     }
-    if loaded.problems.isEmpty { loaded.configuration = configuration }
-    return loaded
+    return configuration
   }
 
   /// A file of blanks and comments counts as well: HAProxy reads those.
-  private static func isHAProxyDialect(_ bytes: [UInt8]) -> Bool {
-    if HAProxyDialect.recognises(bytes) { return true }
+  private static func mayBeHAProxyDialect(_ bytes: [UInt8]) -> Bool {
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
       guard let first = line.first(where: { $0 != 32 && !(9...13).contains($0) }) else { continue }
       if first == UInt8(ascii: "#") { continue }

@@ -2,6 +2,7 @@
 // signals into what is done with it all.
 
 import Configuration
+import Failover
 import Glibc
 import Health
 import Kernel
@@ -52,13 +53,18 @@ actor Daemon {
   var names = NameWatch()
   var ramps: [ServerReference: Int] = [:]
   var configuration = ProxyConfiguration()
-  private(set) var capacity = Capacity(descriptors: 0, sessions: 0, pipesPerWorker: 0, workers: 0)
+  var failover: FailoverHalf?
+  var capacity = Capacity(descriptors: 0, sessions: 0, pipesPerWorker: 0, workers: 0)
+
+  let failoverOptions: FailoverOptions
 
   init(
-    _ source: ConfigurationSource, say: @escaping @Sendable (String) -> Void = Console.say,
+    _ source: ConfigurationSource, failoverOptions: FailoverOptions = FailoverOptions(),
+    say: @escaping @Sendable (String) -> Void = Console.say,
     notify: @escaping @Sendable (DaemonNotice) -> Void = { _ in }
   ) {
     self.source = source
+    self.failoverOptions = failoverOptions
     self.say = say
     self.notify = notify
     (events, post) = AsyncStream.makeStream()
@@ -78,9 +84,7 @@ actor Daemon {
     }
     defer { listener.cancel() }
     guard await start() else { return 1 }
-    say(
-      "fairlead is ready: \(listenSummary), \(capacity.workers) workers, up to"
-        + " \(engine?.process.limit.load(ordering: .relaxed) ?? 0) sessions")
+    say("fairlead is ready: \(readySummary)")
     notify(.ready)
     for await event in events {
       switch event {
@@ -90,6 +94,8 @@ actor Daemon {
       case .signal where !hasFiles:
         await stop()
         return 0
+      case .signal(.sigusr1) where engine == nil:
+        describeFailover()
       case .signal(.sigusr1):
         return await drain()
       case .signal(.sighup), .signal(.sigusr2):
@@ -106,144 +112,55 @@ actor Daemon {
     return 0
   }
 
-  private var listenSummary: String {
-    let addresses = configuration.frontends.filter { !$0.isDisabled }.flatMap { frontend in
-      frontend.binds.flatMap { $0.addresses.map { "\($0)" } }
-    }
-    if addresses.isEmpty { return "no listener" }
-    let shown = addresses.prefix(8).joined(separator: ", ")
-    return "listening on " + shown + (addresses.count > 8 ? ", …" : "")
-  }
-
   // MARK: Start
 
-  private var hasFiles: Bool {
+  var hasFiles: Bool {
     if case .files = source { return true }
     return false
   }
 
   /// Reads the files and shows what is wrong with them. Nil when they have errors.
-  private func load() -> ProxyConfiguration? {
+  private func load() -> LoadedConfiguration.Halves? {
     switch source {
-    case .ready(let configuration): return configuration
+    case .ready(let configuration): return LoadedConfiguration.Halves(proxy: configuration)
     case .files(let files):
       let loaded = ConfigurationLoader.load(files)
       Console.show(loaded.diagnostics)
       loaded.problems.forEach(say)
-      return loaded.configuration
+      return loaded.halves
     }
   }
 
+  /// The proxy first: an address should only come to a node that can serve it.
   private func start() async -> Bool {
-    guard let configuration = load() else { return false }
-    if configuration.frontends.allSatisfy(\.isDisabled) {
-      say("error: no enabled listener found (check for 'bind' directives)")
-      return false
+    guard let halves = load() else { return false }
+    if let proxy = halves.proxy {
+      if proxy.frontends.allSatisfy(\.isDisabled) {
+        say("error: no enabled listener found (check for 'bind' directives)")
+        return false
+      }
+      if let problem = await startProxy(proxy) {
+        say("error: \(problem)")
+        return false
+      }
     }
-    let listeners = configuration.frontends.reduce(0) { sum, frontend in
-      sum + frontend.binds.reduce(0) { $0 + $1.addresses.count }
-    }
-    capacity = Capacity.determine(configuration.global, listeners: listeners)
-    do {
-      let engine = try ProxyEngine(
-        EngineOptions(
-          workers: capacity.workers, sessionCapacity: capacity.sessions,
-          pipesPerWorker: capacity.pipesPerWorker))
-      let hub = LogHub(names: engine.names, signal: engine.signal, rings: engine.rings)
-      try hub.start()
-      self.engine = engine
-      self.hub = hub
-    } catch {
-      say("error: cannot start: \(error)")
-      return false
-    }
-    let post = self.post
-    health = HealthChecker(
-      group: group, spreadPercent: configuration.global.spreadChecks,
-      node: configuration.global.node ?? System.hostName
-    ) { post.yield(.health($0)) }
-    if let problem = await apply(configuration) {
+    if let failover = halves.failover, let problem = await startFailover(failover) {
       say("error: \(problem)")
-      engine?.stop()
-      hub?.stop()
+      await stop()
       return false
     }
-    writePIDFile()
-    warnOfAbsentLogs()
-    warnOfPrivileges()
     return true
   }
 
-  /// Makes a configuration the running one. Nil when that went well, otherwise the reason why
-  /// nothing changed.
-  private func apply(_ new: ProxyConfiguration) async -> String? {
-    guard let engine, let hub, let health else { return "not started" }
-    let resolved: [ServerReference: Configuration.SocketAddress]
-    do {
-      resolved = try await NameWatch.initialAddresses(of: new, known: names.addresses)
-    } catch {
-      return "\(error)"
+  private var readySummary: String {
+    var parts: [String] = []
+    if let engine {
+      parts.append(
+        "\(listenSummary), \(capacity.workers) workers, up to"
+          + " \(engine.process.limit.load(ordering: .relaxed)) sessions")
     }
-    let logged = await resolvedLogs(new)
-    let binding = { (frontend: Frontend) in hub.binding(for: frontend, global: new.global) }
-    do {
-      try engine.apply(logged, addresses: resolved, logBinding: binding)
-    } catch {
-      return "\(error)"
-    }
-    do {
-      try health.update(targets: checkTargets(of: new, resolved))
-      try watchNames(of: logged, resolved)
-    } catch {
-      // A certificate file that went away since the files were looked at: back to what ran.
-      try? engine.apply(configuration, addresses: names.addresses, logBinding: binding)
-      return "\(error)"
-    }
-    configuration = logged
-    await synchroniseAvailability(resolved)
-    applyLimit(new.global)
-    return nil
-  }
-
-  private func applyLimit(_ global: GlobalSettings) {
-    let wanted = global.maxconn ?? capacity.sessions
-    if wanted > capacity.sessions {
-      say(
-        "warning: maxconn \(wanted) needs more descriptors than the limit of"
-          + " \(capacity.descriptors) allows; \(capacity.sessions) sessions at once are accepted")
-    }
-    engine?.setLimit(min(wanted, capacity.sessions))
-  }
-
-  /// Who wrote `user` or `chroot` expects root to be given up.
-  private func warnOfPrivileges() {
-    let global = configuration.global
-    guard geteuid() == 0, hasFiles else { return }
-    if global.user != nil || global.group != nil || global.chroot != nil {
-      say(
-        "warning: running as root: 'user', 'group' and 'chroot' are not applied, so that a"
-          + " reload can bind ports below 1024; start as that user with CAP_NET_BIND_SERVICE")
-    }
-  }
-
-  /// A log that is not there is no reason not to serve, but somebody may miss it.
-  private func warnOfAbsentLogs() {
-    var targets = Set(configuration.frontends.flatMap(\.log.targets).map(\.destination))
-    targets.formUnion(configuration.backends.flatMap(\.logTargets).map(\.destination))
-    for case .unixDatagram(let path) in targets where access(path, W_OK) != 0 {
-      say("warning: log \(path): \(KernelError.text(of: errno)); its lines are dropped until then")
-    }
-  }
-
-  private func writePIDFile() {
-    guard let path = configuration.global.pidFile else { return }
-    let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard file >= 0 else {
-      say("warning: cannot write pid file \(path): \(KernelError.text(of: errno))")
-      return
-    }
-    Console.write("\(getpid())\n", to: file)
-    close(file)
+    if let failover { parts.append(failover.summary) }
+    return parts.joined(separator: "; ")
   }
 
   // MARK: Reload, drain, stop
@@ -254,20 +171,37 @@ actor Daemon {
       logToAll(.err, "Reload failed: the files have errors; the running configuration stays.")
       return
     }
-    if let threads = new.global.threads, threads != capacity.workers {
-      say("warning: nbthread \(threads) takes effect at the next start")
+    let before = configuration
+    var problem = await reloadProxy(new.proxy)
+    if problem == nil {
+      problem = await reloadFailover(new.failover)
+      // Both halves change, or neither does.
+      if problem != nil, engine != nil { _ = await apply(before) }
     }
-    if let problem = await apply(new) {
+    if let problem {
       say("reload failed: \(problem); the running configuration stays")
       logToAll(.err, "Reload failed: \(problem); the running configuration stays.")
       return
     }
-    say("reload done: \(listenSummary)")
+    say("reload done: \(readySummary)")
     logToAll(.notice, "Reload done.")
+  }
+
+  private func reloadProxy(_ new: ProxyConfiguration?) async -> String? {
+    guard let new else {
+      return engine == nil ? nil : "the files have no proxy any more; that takes a restart"
+    }
+    guard engine != nil else { return "a proxy beside virtual addresses takes a restart" }
+    if let threads = new.global.threads, threads != capacity.workers {
+      say("warning: nbthread \(threads) takes effect at the next start")
+    }
+    return await apply(new)
   }
 
   /// Stops accepting and waits for the sessions, for at most `hard-stop-after`.
   private func drain() async -> Int32 {
+    // Clients go where new sessions are taken.
+    await stopFailover()
     engine?.drain()
     health?.stop()
     say("draining: no new sessions; ends with the last one")
@@ -300,23 +234,9 @@ actor Daemon {
     return 0
   }
 
-  /// HAProxy's words for a proxy that has stopped.
-  private func logStopped() {
-    var seen: Set<String> = []
-    let names = configuration.frontends.map(\.name) + configuration.backends.map(\.name)
-    for name in names where seen.insert(name).inserted {
-      let front = engine?.frontend(name)?.total.load(ordering: .relaxed) ?? 0
-      let back = engine?.backend(name)?.total.load(ordering: .relaxed) ?? 0
-      let text = "Proxy \(name) stopped (cumulated conns: FE: \(front), BE: \(back))."
-      let targets =
-        configuration.frontends.first { $0.name == name }?.log.targets
-        ?? configuration.backend(named: name)?.logTargets ?? []
-      hub?.log(.notice, text, to: targets, tag: configuration.global.logTag)
-    }
-  }
-
   private func stop(drained: Bool = false) async {
     notify(.stopping)
+    await stopFailover()
     health?.stop()
     health = nil  // Its loop ends below; asking it for a snapshot then would never return.
     names.stop()
@@ -325,11 +245,5 @@ actor Daemon {
     hub?.stop()
     if let path = configuration.global.pidFile { unlink(path) }
     try? await group.shutdownGracefully()
-  }
-
-  private func logToAll(_ level: LogLevel, _ text: String) {
-    hub?.log(
-      level, text, to: configuration.global.logTargets, tag: configuration.global.logTag,
-      hostName: configuration.global.logHostname)
   }
 }

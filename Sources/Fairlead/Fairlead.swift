@@ -6,10 +6,10 @@ import ArgumentParser
 struct Fairlead: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "fairlead",
-    abstract: "Keeps a Kubernetes API endpoint alive: a TCP load balancer for existing haproxy.cfg"
-      + " files.",
+    abstract: "Keeps a Kubernetes API endpoint alive: a TCP load balancer and a virtual IP for"
+      + " existing haproxy.cfg and keepalived.conf files.",
     version: Version.text,
-    subcommands: [RunCommand.self, CheckCommand.self, DemoCommand.self])
+    subcommands: [RunCommand.self, CheckCommand.self, CleanupCommand.self, DemoCommand.self])
 }
 
 enum Version {

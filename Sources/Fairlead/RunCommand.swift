@@ -1,23 +1,46 @@
 // `fairlead run`: serves until a signal ends it.
 
 import ArgumentParser
+import Failover
 import Glibc
 
 struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Runs configuration files.",
+    abstract: "Runs configuration files: a haproxy.cfg, a keepalived.conf, or both.",
     discussion: """
-      SIGTERM and SIGINT stop at once. SIGUSR1 stops accepting and ends when the last session \
-      ends, or after `hard-stop-after`. SIGHUP and SIGUSR2 read the files again and change what \
-      changed, without touching sessions; files with errors change nothing.
+      SIGTERM and SIGINT stop at once: masters resign and give their addresses up first. SIGUSR1 \
+      gives addresses up, stops accepting and ends when the last session ends, or after \
+      `hard-stop-after`; without a haproxy.cfg it prints the state of the virtual routers. SIGHUP \
+      and SIGUSR2 read the files again and change what changed, without touching sessions or \
+      virtual routers that stay the same; files with errors change nothing.
       """)
 
-  @Argument(help: "haproxy.cfg files, or directories of *.cfg files.")
+  @Option(
+    help: ArgumentHelp(
+      "SCHED_RR priority of the thread that runs virtual routers, 1 to 99; 0: none.",
+      discussion: "'vrrp_rt_priority' of a keepalived.conf goes before it."))
+  var realtimePriority = 1
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Keep memory from being swapped out while virtual routers run.")
+  var lockMemory = true
+
+  @Argument(help: "haproxy.cfg and keepalived.conf files, or directories of *.cfg files.")
   var files: [String]
 
+  func validate() throws {
+    guard (0...99).contains(realtimePriority) else {
+      throw ValidationError("--realtime-priority is 0 to 99, not \(realtimePriority)")
+    }
+  }
+
   func run() async throws {
-    let daemon = Daemon(.files(files))
+    var options = FailoverOptions()
+    options.realtimePriority = realtimePriority
+    options.locksMemory = lockMemory
+    let daemon = Daemon(.files(files), failoverOptions: options)
     let status = await daemon.run()
     if status != 0 { throw ExitCode(status) }
   }
