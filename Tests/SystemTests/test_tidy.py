@@ -17,6 +17,10 @@ ALLOWED = {
     "Configuration": {"Glibc"},
     "Kernel": {"CLinux", "Glibc"},
     "Proxy": {"Configuration", "Glibc", "Kernel", "Synchronization"},
+    "VRRP": set(),
+    "Failover": {
+        "Configuration", "Glibc", "Kernel", "Subprocess", "Synchronization", "SystemPackage", "VRRP"
+    },
     "Telemetry": {"Configuration", "Glibc", "Kernel", "Proxy", "Synchronization"},
 }
 
