@@ -18,9 +18,7 @@ ALLOWED = {
     "Kernel": {"CLinux", "Glibc"},
     "Proxy": {"Configuration", "Glibc", "Kernel", "Synchronization"},
     "VRRP": set(),
-    "Failover": {
-        "Configuration", "Glibc", "Kernel", "Subprocess", "Synchronization", "SystemPackage", "VRRP"
-    },
+    "Failover": {"Configuration", "Glibc", "Kernel", "Subprocess", "Synchronization", "VRRP"},
     "Telemetry": {"Configuration", "Glibc", "Kernel", "Proxy", "Synchronization"},
 }
 
