@@ -72,7 +72,7 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(name: "FairleadTests", dependencies: ["Fairlead"], swiftSettings: strict),
     .testTarget(
-      name: "ConfigurationTests", dependencies: ["Configuration"],
+      name: "ConfigurationTests", dependencies: ["Configuration", "FuzzInputs"],
       resources: [.copy("Fixtures")], swiftSettings: strict),
     .testTarget(
       name: "HealthTests",
@@ -91,7 +91,8 @@ let package = Package(
     .target(
       name: "FuzzInputs", dependencies: ["VRRP"], path: "Fuzz/Inputs", swiftSettings: strict),
     .executableTarget(
-      name: "fairlead-fuzz", dependencies: ["FuzzInputs", "VRRP"], path: "Fuzz/Command",
+      name: "fairlead-fuzz", dependencies: ["Configuration", "FuzzInputs", "VRRP"],
+      path: "Fuzz/Command",
       swiftSettings: strict),
     .testTarget(
       name: "VRRPTests", dependencies: ["VRRP", "VRRPSimulation", "FuzzInputs"],

@@ -15,23 +15,12 @@ public struct PacketInput: Sendable {
 
 /// An endless sequence of packets; the seed decides all of them.
 public struct PacketInputs: Sendable {
-  private var state: UInt64
+  private var chance: SeededRandom
 
-  public init(seed: UInt64) { state = seed }
+  public init(seed: UInt64) { chance = SeededRandom(seed: seed) }
 
-  /// SplitMix64.
-  private mutating func number() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-
-  private mutating func below(_ bound: Int) -> Int {
-    Int(truncatingIfNeeded: number() >> 1) % max(bound, 1)
-  }
-
+  private mutating func number() -> UInt64 { chance.next() }
+  private mutating func below(_ bound: Int) -> Int { chance.below(bound) }
   private mutating func byte() -> UInt8 { UInt8(truncatingIfNeeded: number()) }
 
   public mutating func next() -> PacketInput {

@@ -9,8 +9,8 @@ enum Spelling {
     let limit = max(1, min(4, bytes.count / 3))
     var best: (distance: Int, word: String)?
     for candidate in candidates where candidate != word {
+      guard abs(candidate.utf8.count - bytes.count) <= limit else { continue }
       let other = Array(candidate.utf8)
-      guard abs(other.count - bytes.count) <= limit else { continue }
       let found = distance(bytes, other)
       guard found <= limit else { continue }
       if let known = best, (known.distance, known.word) < (found, candidate) { continue }
@@ -23,18 +23,18 @@ enum Spelling {
   static func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
     var beforeLast = [Int](repeating: 0, count: b.count + 1)
     var last = Array(0...b.count)
+    var row = beforeLast
     for i in 0..<a.count {
-      var row = [i + 1]
-      row.reserveCapacity(b.count + 1)
+      row[0] = i + 1
       for j in 0..<b.count {
         var cost = min(last[j + 1] + 1, row[j] + 1, last[j] + (a[i] == b[j] ? 0 : 1))
         if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] {
           cost = min(cost, beforeLast[j - 1] + 1)
         }
-        row.append(cost)
+        row[j + 1] = cost
       }
-      beforeLast = last
-      last = row
+      swap(&beforeLast, &last)
+      swap(&last, &row)
     }
     return last[b.count]
   }

@@ -75,6 +75,10 @@ public final class FailoverEngine: Sendable {
   /// A result of something tracked; from any thread.
   public func report(_ report: TrackingReport) { mailbox.post(.tracked(report)) }
 
+  /// Masters resign and give their addresses up, without waiting for that: from any thread, at
+  /// any time after the start. `stop` is still to be called.
+  public func resign() { mailbox.post(.stop) }
+
   /// Masters resign and give their addresses up; returns when that is done.
   public func stop() {
     mailbox.post(.stop)
@@ -97,10 +101,7 @@ public final class FailoverEngine: Sendable {
   /// Removes what a run that was killed left behind: addresses, routes, rules and interfaces that
   /// carry our mark. The result is a line for each. Throws a sentence when that is impossible.
   public static func cleanUp() throws(FailoverError) -> [String] {
-    guard let lock = try NamespaceLock.take() else {
-      throw FailoverError(
-        description: "a fairlead that holds virtual addresses runs here; stop it first")
-    }
+    let lock = try NamespaceLock.take()
     defer { lock.release() }
     do throws(NetlinkError) {
       let keeper = try AddressKeeper()
@@ -114,32 +115,4 @@ public final class FailoverEngine: Sendable {
       throw FailoverError(description: "\(error)")
     }
   }
-}
-
-/// Only one process of a network namespace may take the marks of its addresses for left-overs.
-/// The name is an abstract socket's, which the kernel keeps per namespace and gives back when its
-/// owner dies.
-struct NamespaceLock {
-  private let descriptor: Int32
-
-  /// Nil when another process has it.
-  static func take() throws(FailoverError) -> NamespaceLock? {
-    let descriptor = Socket.openDatagram(family: Socket.familyUnix)
-    guard descriptor >= 0 else {
-      throw FailoverError(
-        description: KernelError(call: "socket", code: -descriptor).description)
-    }
-    do throws(KernelError) {
-      let address = try KernelAddress(unixPath: "fairlead.failover", isAbstract: true)
-      let result = withUnsafePointer(to: address.raw) { Socket.bind(descriptor, $0) }
-      if result == 0 { return NamespaceLock(descriptor: descriptor) }
-      Socket.close(descriptor)
-      if result == -98 { return nil }  // EADDRINUSE
-      throw KernelError(call: "bind", code: -result)
-    } catch {
-      throw FailoverError(description: "\(error)")
-    }
-  }
-
-  func release() { Socket.close(descriptor) }
 }

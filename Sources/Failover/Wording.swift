@@ -83,6 +83,11 @@ enum Wording {
   static func refusal(
     _ name: String, _ reason: DropReason, from source: IPAddress, id: UInt8
   ) -> String {
+    if reason == .ownPacket {
+      return
+        "(\(name)) adverts come in from our own address \(source): the network sends them back,"
+        + " or another host has this address (said once)"
+    }
     let sender = "\(source) sends adverts for virtual router \(id)"
     let what =
       switch reason {

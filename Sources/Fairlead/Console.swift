@@ -24,7 +24,9 @@ enum Console {
   }
 
   /// Diagnostics as a person reads them; notes only when asked for.
-  static func show(_ diagnostics: [Diagnostic], notes: Bool = false) {
+  static func show(
+    _ diagnostics: [Diagnostic], notes: Bool = false, say: (String) -> Void = Console.say
+  ) {
     let color = isatty(2) == 1
     for diagnostic in diagnostics where notes || diagnostic.severity > .note {
       say(diagnostic.rendered(color: color))

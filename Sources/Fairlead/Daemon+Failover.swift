@@ -11,6 +11,8 @@ struct FailoverHalf: Sendable {
   let engine: FailoverEngine
   let tracker: Tracker
   let notifier: Notifier
+  /// Lines of the log that may wait for their turn; more are dropped.
+  static let waitingNotices = 8192
   /// Ends `printing` when nothing is said any more.
   let notices: AsyncStream<FailoverNotice>.Continuation
   /// Puts what the routers say into words on the console: their own thread never waits for that.
@@ -33,13 +35,18 @@ extension Daemon {
   /// Nil when the routers run, otherwise the reason why not; nothing is left running then.
   func startFailover(_ configuration: FailoverConfiguration) async -> String? {
     let global = configuration.global
-    if let script = global.startupScript,
-      let problem = await LifecycleScript.run(
-        script, timeout: global.startupScriptTimeout, globals: global)
-    {
-      say("warning: startup_script: \(problem)")
+    if let script = global.startupScript {
+      let running = Task {
+        await LifecycleScript.run(script, timeout: global.startupScriptTimeout, globals: global)
+      }
+      if let problem = await interruption.run(running) {
+        say("warning: startup_script: \(problem)")
+      }
     }
-    let (stream, notices) = AsyncStream.makeStream(of: FailoverNotice.self)
+    // Told to stop meanwhile: the signal itself is handled next.
+    if interruption.isRequested { return nil }
+    let (stream, notices) = AsyncStream.makeStream(
+      of: FailoverNotice.self, bufferingPolicy: .bufferingOldest(FailoverHalf.waitingNotices))
     let printing = Task { for await notice in stream { self.tell(notice) } }
     let log: @Sendable (FailoverNotice) -> Void = { notices.yield($0) }
     let notifier = Notifier { log(FailoverNotice(.warning, $0)) }
@@ -59,6 +66,7 @@ extension Daemon {
       await printing.value
       return "\(error)"
     }
+    interruption.setEngine(engine)
     await tracker.update(configuration)
     failover = FailoverHalf(
       configuration: configuration, engine: engine, tracker: tracker, notifier: notifier,
@@ -89,6 +97,7 @@ extension Daemon {
   func stopFailover() async {
     guard let half = failover else { return }
     failover = nil
+    interruption.setEngine(nil)
     half.engine.stop()
     await half.tracker.stop()
     await half.notifier.stop()

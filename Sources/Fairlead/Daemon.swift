@@ -57,6 +57,7 @@ actor Daemon {
   var capacity = Capacity(descriptors: 0, sessions: 0, pipesPerWorker: 0, workers: 0)
 
   let failoverOptions: FailoverOptions
+  nonisolated let interruption = Interruption()
 
   init(
     _ source: ConfigurationSource, failoverOptions: FailoverOptions = FailoverOptions(),
@@ -79,8 +80,12 @@ actor Daemon {
     let signals = await UnixSignalsSequence(
       trapping: .sigterm, .sigint, .sighup, .sigusr1, .sigusr2)
     let post = self.post
+    let interruption = self.interruption
     let listener = Task {
-      for await signal in signals { post.yield(.signal(signal)) }
+      for await signal in signals {
+        if signal == .sigterm || signal == .sigint { interruption.request() }
+        post.yield(.signal(signal))
+      }
     }
     defer { listener.cancel() }
     guard await start() else { return 1 }
@@ -125,7 +130,7 @@ actor Daemon {
     case .ready(let configuration): return LoadedConfiguration.Halves(proxy: configuration)
     case .files(let files):
       let loaded = ConfigurationLoader.load(files)
-      Console.show(loaded.diagnostics)
+      Console.show(loaded.diagnostics, say: say)
       loaded.problems.forEach(say)
       return loaded.halves
     }

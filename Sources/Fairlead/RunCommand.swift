@@ -40,8 +40,10 @@ struct RunCommand: AsyncParsableCommand {
     var options = FailoverOptions()
     options.realtimePriority = realtimePriority
     options.locksMemory = lockMemory
-    let daemon = Daemon(.files(files), failoverOptions: options)
+    let printer = try ConsolePrinter()
+    let daemon = Daemon(.files(files), failoverOptions: options, say: printer.say)
     let status = await daemon.run()
+    printer.finish()
     if status != 0 { throw ExitCode(status) }
   }
 }

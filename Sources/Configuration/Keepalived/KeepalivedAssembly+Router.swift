@@ -137,11 +137,6 @@ extension KeepalivedParser {
       if let group {
         report(.warning, at: group.place, "with unicast peers this is not used")
       }
-      if router.isStrict, let place = draft.unicastPlace {
-        report(
-          .warning, at: place,
-          "strict mode and unicast do not go together by the RFCs; adverts go to the peers")
-      }
       router.unicastTTL = draft.unicastTTL?.value ?? 255
       router.checksUnicastSource = draft.checksUnicastSource ?? globals.checksUnicastSource
       let isRanged = router.peers.contains { $0.minimumTTL != nil || $0.maximumTTL != nil }
@@ -161,13 +156,12 @@ extension KeepalivedParser {
       router.excludedAddresses += draft.addresses.dropFirst(most).map(\.address)
     }
     if draft.usesVirtualMACForAddresses != nil {
-      for index in router.addresses.indices where router.addresses[index].interface != nil {
-        router.addresses[index].usesVirtualMAC = true
+      let own = router.interface
+      func settle(_ address: inout VirtualAddress) {
+        if let name = address.interface, name != own { address.usesVirtualMAC = true }
       }
-      for index in router.excludedAddresses.indices
-      where router.excludedAddresses[index].interface != nil {
-        router.excludedAddresses[index].usesVirtualMAC = true
-      }
+      for index in router.addresses.indices { settle(&router.addresses[index]) }
+      for index in router.excludedAddresses.indices { settle(&router.excludedAddresses[index]) }
     }
     if router.addresses.isEmpty, !draft.allowsNoAddress {
       let isFatal = router.version == .v3 || router.isStrict
@@ -229,7 +223,7 @@ extension KeepalivedParser {
       let meant = KeepalivedParser.rounded(adverts * interval.microseconds + skew3)
       report(
         .warning, at: interval.place,
-        "(\(router.name)) version 2 carries whole seconds: \(interval.text) becomes \(whole), as in keepalived, "
+        "version 2 carries whole seconds: \(interval.text) becomes \(whole), as in keepalived, "
           + "and a node of this priority takes over after \(now) s (\(adverts) × \(whole) + "
           + "skew). What was meant is \(meant) s: 'version 3' with 'advert_int "
           + "\(interval.text)' and no 'authentication', on all nodes")

@@ -26,6 +26,11 @@ public enum KeepalivedDialect {
     return printer.text
   }
 
+  /// Every keyword of the tables, sorted; for tests and fuzzing.
+  package static var everyKeyword: [String] {
+    Set(KeepalivedBlock.allCases.flatMap { KeepalivedKeywords.table(of: $0).keys }).sorted()
+  }
+
   /// Whether the text looks like a keepalived.conf: the first thing that is not a `#` comment
   /// is a `!` comment, a definition, a conditional line, or a word of that language's top level.
   public static func recognises(_ bytes: [UInt8]) -> Bool {

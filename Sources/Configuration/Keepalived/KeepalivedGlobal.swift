@@ -21,14 +21,10 @@ extension KeepalivedKeywords {
       parser.setCount(line, minimum: 0) { $0.globals.announcement.lowerPriorityCount = $1 }
     },
     .line("vrrp_garp_interval", .global) { parser, line in
-      if let value = parser.seconds(line, 1, 0.000001...4294.967295) {
-        parser.globals.arpInterval = value
-      }
+      parser.setPause(line) { $0.globals.arpInterval = $1 }
     },
     .line("vrrp_gna_interval", .global) { parser, line in
-      if let value = parser.seconds(line, 1, 0.000001...4294.967295) {
-        parser.globals.neighbourInterval = value
-      }
+      parser.setPause(line) { $0.globals.neighbourInterval = $1 }
     },
     .line("vrrp_min_garp", .global) { parser, line in
       if let value = parser.flag(line) { parser.globals.usesMinimumAnnouncement = value }
@@ -219,6 +215,16 @@ extension KeepalivedParser {
     if let value = seconds(line, 1, range) { change(self, value) }
   }
 
+  /// A pause between messages. keepalived calls 0 invalid and goes on without a pause; many
+  /// files have it.
+  func setPause(_ line: KeepalivedStatement, _ change: (KeepalivedParser, Duration) -> Void) {
+    if line.text(1).flatMap(KeepalivedUnits.microseconds) == 0 {
+      note(line, 1, "no pause is the default; the line may go")
+    } else if let value = seconds(line, 1, 0.000001...4294.967295) {
+      change(self, value)
+    }
+  }
+
   /// A number of messages. Below the minimum keepalived takes the minimum.
   func setCount(
     _ line: KeepalivedStatement, minimum: Int, _ change: (KeepalivedParser, Int) -> Void
@@ -247,11 +253,11 @@ extension KeepalivedParser {
       warning(line, 1, "'\(line.keyword)' expects a path; the line is not used")
       return nil
     }
+    var fifo = NotifyFIFO(path: words[1])
     if words.count > 2 {
-      warning(
-        line, 2, "the FIFO belongs to the user of this daemon; the user and group are not used")
+      fifo.owner = ScriptUser(words[2], group: words.count > 3 ? words[3] : nil)
     }
-    return NotifyFIFO(path: words[1])
+    return fifo
   }
 }
 

@@ -51,11 +51,12 @@ extension KeepalivedKeywords {
         parser.notify(line, \.lowerPriorityHeard)
       },
       .line("notify_deleted", .instance) { parser, line in
-        guard line.words.count > 1 else {
-          return parser.note(
-            line, 0, "a router that a reload removes is announced as DELETED in any case")
+        if parser.router != nil {
+          parser.router?.notify.reportsDeletion = true
+        } else {
+          parser.group?.notify.reportsDeletion = true
         }
-        parser.notify(line, \.deleted)
+        if line.words.count > 1 { parser.notify(line, \.deleted) }
       },
     ]
 }

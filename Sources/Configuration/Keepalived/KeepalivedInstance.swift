@@ -44,6 +44,11 @@ extension KeepalivedParser {
     return true
   }
 
+  /// Remembers the first keyword that asks for unicast.
+  func sawUnicast(_ line: KeepalivedStatement) {
+    if router?.unicastPlace == nil { router?.unicastPlace = line.place() }
+  }
+
   func peer(_ line: KeepalivedStatement) {
     guard let address = familyAddress(line, 0) else { return }
     var peer = UnicastPeer(address)
@@ -63,7 +68,10 @@ extension KeepalivedParser {
       index += 2
     }
     if let low = peer.minimumTTL, let high = peer.maximumTTL, low > high {
-      warning(line, 0, "no packet has a TTL of at least \(low) and at most \(high)")
+      error(
+        line, 0,
+        "no packet has a TTL of at least \(low) and at most \(high), so this peer would never be "
+          + "heard")
     }
     guard router?.peers.contains(where: { $0.address == address }) == false else {
       return warning(line, 0, "this peer is listed twice; the second line is not used")
@@ -182,8 +190,7 @@ extension KeepalivedKeywords {
     .line("unicast_src_ip", .instance) { parser, line in
       if let address = parser.familyAddress(line, 1) {
         parser.router?.unicastSource = address
-        let known = parser.router?.unicastPlace
-        parser.router?.unicastPlace = known ?? line.place()
+        parser.sawUnicast(line)
       }
     },
     .line("mcast_src_ip", .instance) { parser, line in
@@ -198,8 +205,7 @@ extension KeepalivedKeywords {
     },
     .line("track_src_ip", .instance) { $0.router?.tracksSource = $1.place() },
     .block("unicast_peer", .instance) { parser, opening in
-      let known = parser.router?.unicastPlace
-      parser.router?.unicastPlace = known ?? opening.place()
+      parser.sawUnicast(opening)
       parser.eachValue(in: opening) { parser.peer($0) }
     },
     .line("unicast_ttl", .instance) { parser, line in

@@ -197,7 +197,7 @@ final class KeepalivedParser {
       report(
         .warning, at: lvsBlocks.place,
         "no IPVS load balancing here; not used: \(names)\(more). Put the servers into a "
-          + "haproxy.cfg or the native file instead")
+          + "haproxy.cfg instead")
     }
     if let mail {
       report(

@@ -153,18 +153,19 @@ extension KeepalivedPrinter {
   }
 
   static func rule(_ rule: VirtualRule) -> String {
-    var text = rule.isInverted ? "not " : ""
-    text += rule.family == .v6 ? "inet6" : "inet"
-    if let source = rule.source { text += " from \(source.address)/\(source.length)" }
-    if let target = rule.destination { text += " to \(target.address)/\(target.length)" }
-    if let preference = rule.preference { text += " preference \(preference)" }
+    // keepalived 2.2.7 stumbles over `inet6 from`, so it is only said where no address says it.
+    var words: [String] = rule.isInverted ? ["not"] : []
+    if rule.family == .v6, rule.source == nil, rule.destination == nil { words.append("inet6") }
+    if let source = rule.source { words.append("from \(source.address)/\(source.length)") }
+    if let target = rule.destination { words.append("to \(target.address)/\(target.length)") }
+    if let preference = rule.preference { words.append("preference \(preference)") }
     if let mark = rule.mark {
-      text += " fwmark \(mark)" + (rule.markMask.map { "/\($0)" } ?? "")
+      words.append("fwmark \(mark)" + (rule.markMask.map { "/\($0)" } ?? ""))
     }
-    if let name = rule.inputInterface { text += " iif " + plain(name) }
-    if let name = rule.outputInterface { text += " oif " + plain(name) }
-    if let table = rule.table { text += " table \(table)" }
-    if rule.isUntracked { text += " no_track" }
-    return text
+    if let name = rule.inputInterface { words.append("iif " + plain(name)) }
+    if let name = rule.outputInterface { words.append("oif " + plain(name)) }
+    if let table = rule.table { words.append("table \(table)") }
+    if rule.isUntracked { words.append("no_track") }
+    return words.joined(separator: " ")
   }
 }

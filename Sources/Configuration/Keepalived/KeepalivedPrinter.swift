@@ -78,19 +78,24 @@ struct KeepalivedPrinter {
   }
 
   private static func escapes(_ text: String, quote: UInt8) -> String {
+    let bytes = Array(text.utf8)
     var result: [UInt8] = []
-    for byte in text.utf8 {
+    for (index, byte) in bytes.enumerated() {
       switch byte {
       case quote, UInt8(ascii: "\\"): result += [UInt8(ascii: "\\"), byte]
-      // So that nothing in it is taken for a definition's name, whatever follows.
-      case UInt8(ascii: "$"): result += Array("\\044".utf8)
-      case 0..<32, 127:
+      case UInt8(ascii: "$") where startsPredefined(bytes[(index + 1)...]), 0..<32, 127:
         result.append(UInt8(ascii: "\\"))
         result += [byte >> 6 & 7, byte >> 3 & 7, byte & 7].map { 48 + $0 }
       default: result.append(byte)
       }
     }
     return String(decoding: result, as: UTF8.self)
+  }
+
+  /// Printed text defines no names, so only keepalived's own could be replaced in it.
+  private static func startsPredefined(_ rest: ArraySlice<UInt8>) -> Bool {
+    let name = rest.first == UInt8(ascii: "{") ? rest.dropFirst() : rest
+    return name.first == UInt8(ascii: "_")
   }
 
   // MARK: The file
@@ -125,7 +130,8 @@ struct KeepalivedPrinter {
     flag("dynamic_interfaces", global.allowsAbsentInterfaces)
     for (index, fifo) in global.fifos.prefix(2).enumerated() {
       let name = index == 0 ? "notify_fifo" : "vrrp_notify_fifo"
-      line(name + " " + KeepalivedPrinter.escaped(fifo.path))
+      let words = [fifo.path, fifo.owner?.user, fifo.owner?.group].compactMap { $0 }
+      line(name + " " + words.map { KeepalivedPrinter.escaped($0) }.joined(separator: " "))
       command(name + "_script", fifo.script)
     }
     flag("fifo_write_vrrp_states_on_reload", global.writesStatesOnReload)
@@ -233,6 +239,7 @@ struct KeepalivedPrinter {
     command("notify_backup", commands.backup)
     command("notify_fault", commands.fault)
     command("notify_stop", commands.stop)
+    if commands.reportsDeletion, commands.deleted == nil { line("notify_deleted") }
     command("notify_deleted", commands.deleted)
     command("notify_master_rx_lower_pri", commands.lowerPriorityHeard)
     command("notify", commands.any)

@@ -62,7 +62,7 @@ extension KeepalivedReader {
         .warning, place,
         "'\(keyword)(\(inside))' is not of the form "
           + (keyword == "~LST" ? "~LST(NAME, value, …)" : "~SEQ(NAME, start, step, end)")
-          + "; the line is not used")
+          + ", or has more than \(KeepalivedReader.maximumRounds) rounds; the line is not used")
       return true
     }
     for round in rounds {
@@ -84,12 +84,10 @@ extension KeepalivedReader {
     let start = numbers.count > 1 ? numbers[0] : (end > 0 ? 1 : -1)
     let step = numbers.count > 2 ? numbers[1] : (end >= start ? 1 : -1)
     guard step != 0, keyword == "~SEQ" || min(start, end) >= 0 else { return nil }
-    var rounds: [[(String, String)]] = []
-    for value in stride(from: start, through: end, by: step) {
-      guard rounds.count < 65_536 else { return nil }
-      rounds.append([(parts[0], String(value, radix: keyword == "~SEQx" ? 16 : 10))])
+    guard (end - start) / step < KeepalivedReader.maximumRounds else { return nil }
+    return stride(from: start, through: end, by: step).map { value in
+      [(parts[0], String(value, radix: keyword == "~SEQx" ? 16 : 10))]
     }
-    return rounds
   }
 
   /// Numbers as C reads them: `0x` and leading zeros mean what they mean there.

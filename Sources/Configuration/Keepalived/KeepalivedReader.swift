@@ -8,6 +8,8 @@ final class KeepalivedReader {
   static let maximumStatements = 500_000
   /// Files within files, and definitions within definitions.
   static let maximumDepth = 32
+  /// Of one `~SEQ`.
+  static let maximumRounds = 65_536
   static let maximumSubstitutions = 200_000
   static let maximumSubstitutedBytes = 8 << 20
   static let includeWords: Set<String> = [

@@ -41,8 +41,11 @@ struct RouteReader {
     self.line = line
   }
 
-  mutating func fail(_ index: Int, _ message: String) {
-    if !isBroken { parser.warning(line, index, message + "; the route is not used") }
+  mutating func fail(_ index: Int, _ message: String, near: String? = nil) {
+    if !isBroken {
+      parser.warning(
+        line, index, message + "; the route is not used" + HAProxyParser.hint(near))
+    }
     isBroken = true
   }
 
@@ -173,7 +176,7 @@ struct RouteReader {
         setDestination(word)
       } else {
         let near = Spelling.nearest(to: word, among: KeepalivedParser.routeWords)
-        fail(index, "unknown word '\(word)' of a route" + HAProxyParser.hint(near))
+        fail(index, "unknown word '\(word)' of a route", near: near)
       }
     }
   }

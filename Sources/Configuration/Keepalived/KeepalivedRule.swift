@@ -42,8 +42,11 @@ struct RuleReader {
     self.line = line
   }
 
-  mutating func fail(_ index: Int, _ message: String) {
-    if !isBroken { parser.warning(line, index, message + "; the rule is not used") }
+  mutating func fail(_ index: Int, _ message: String, near: String? = nil) {
+    if !isBroken {
+      parser.warning(
+        line, index, message + "; the rule is not used" + HAProxyParser.hint(near))
+    }
     isBroken = true
   }
 
@@ -109,7 +112,7 @@ struct RuleReader {
       fail(index, "'\(word)' is not supported")
     default:
       let near = Spelling.nearest(to: word, among: KeepalivedParser.ruleWords)
-      fail(index, "unknown word '\(word)' of a rule" + HAProxyParser.hint(near))
+      fail(index, "unknown word '\(word)' of a rule", near: near)
     }
   }
 

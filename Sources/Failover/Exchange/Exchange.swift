@@ -44,6 +44,8 @@ final class Exchange {
   private var receivers: [Key: Receiver] = [:]
   private var senders: [AddressFamily: Int32] = [:]
   private var identification: UInt16 = 0
+  /// What the IPv6 sender is set to.
+  private var unicastHops = Wire.hopLimit
   private var buffer = [UInt8](repeating: 0, count: Limits.packetBytes)
 
   deinit {
@@ -174,6 +176,9 @@ final class Exchange {
         source: source, destination: destination, timeToLive: hopLimit,
         identification: identification
       ).encoded(before: bytes)
+    } else if !destination.isMulticast, hopLimit != unicastHops {
+      Socket.set(socket, .ipv6UnicastHops, Int32(hopLimit))
+      unicastHops = hopLimit
     }
     let result = bytes.withUnsafeBytes {
       RawSocket.send(

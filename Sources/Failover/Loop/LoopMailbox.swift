@@ -13,7 +13,11 @@ enum LoopMessage: Sendable {
 }
 
 final class LoopMailbox: Sendable {
-  private let messages = Mutex<[LoopMessage]>([])
+  private struct Box {
+    var messages: [LoopMessage] = []
+    var isClosed = false
+  }
+  private let box = Mutex(Box())
   let descriptor: Int32
 
   init() throws(KernelError) { descriptor = try EventDescriptor.open().release() }
@@ -21,17 +25,40 @@ final class LoopMailbox: Sendable {
   deinit { Socket.close(descriptor) }
 
   func post(_ message: LoopMessage) {
-    messages.withLock { $0.append(message) }
-    EventDescriptor.signal(descriptor)
+    let isClosed = box.withLock { box in
+      if !box.isClosed { box.messages.append(message) }
+      return box.isClosed
+    }
+    if isClosed {
+      LoopMailbox.refuse(message)
+    } else {
+      EventDescriptor.signal(descriptor)
+    }
   }
 
   /// Takes everything, oldest first.
   func take() -> [LoopMessage] {
     EventDescriptor.drain(descriptor)
-    return messages.withLock { messages in
-      let taken = messages
-      messages = []
-      return taken
+    return box.withLock { box in
+      defer { box.messages = [] }
+      return box.messages
+    }
+  }
+
+  /// Nobody reads it any more: who waits for an answer gets one, now and later.
+  func close() {
+    let left = box.withLock { box in
+      box.isClosed = true
+      defer { box.messages = [] }
+      return box.messages
+    }
+    left.forEach(LoopMailbox.refuse)
+  }
+
+  private static func refuse(_ message: LoopMessage) {
+    switch message {
+    case .apply(_, let answer): answer("the virtual routers have stopped")
+    case .tracked, .stop: break
     }
   }
 }

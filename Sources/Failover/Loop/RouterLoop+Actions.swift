@@ -38,6 +38,8 @@ extension RouterLoop {
         sumsPseudoHeader: settings.sumsPseudoHeader)
       if let result { problem = result } else { runtimes[index].sent &+= 1 }
     }
+    // That the link is down or gone is told by the link's own events: ENETDOWN, ENODEV.
+    if let code = problem?.code, code == 100 || code == 19 { return }
     let code = problem?.code ?? 0
     if code != runtimes[index].sendProblem {
       runtimes[index].sendProblem = code
@@ -59,7 +61,7 @@ extension RouterLoop {
 
   /// Everything that the configuration asks for and that is not in place, and nothing else: also
   /// called when a master's configuration has changed.
-  private func acquire(_ index: Int) {
+  func acquire(_ index: Int) {
     let router = runtimes[index].router
     if router.promotesSecondaries {
       for name in Set([router.interface] + router.addresses.compactMap(\.interface)) {
@@ -68,8 +70,8 @@ extension RouterLoop {
         }
       }
     }
+    removeUnwanted(index)
     let wanted = wantedAddresses(index)
-    for held in runtimes[index].held where !wanted.contains(held) { remove(held, of: index) }
     for want in wanted where !runtimes[index].held.contains(want) {
       do throws(NetlinkError) {
         _ = try keeper.add(want.address, to: want.interface)
@@ -103,6 +105,27 @@ extension RouterLoop {
     watchHolders()
   }
 
+  /// What the configuration does not have any more. Of all routers before any of them adds: an
+  /// address may have moved from one to another.
+  func removeUnwanted(_ index: Int) {
+    let wanted = wantedAddresses(index)
+    for held in runtimes[index].held where !wanted.contains(held) { remove(held, of: index) }
+  }
+
+  /// The kernel takes routes away with the address or the interface that they need.
+  func reassertPaths(_ index: Int) {
+    for route in runtimes[index].heldRoutes {
+      do throws(NetlinkError) { _ = try keeper.add(route) } catch {
+        log(.err, "(\(runtimes[index].router.name)) cannot put a route back: \(error)")
+      }
+    }
+    for rule in runtimes[index].heldRules {
+      do throws(NetlinkError) { _ = try keeper.add(rule) } catch {
+        log(.err, "(\(runtimes[index].router.name)) cannot put a rule back: \(error)")
+      }
+    }
+  }
+
   /// In the reverse of the order in which they came.
   private func release(_ index: Int) {
     announcements.removeAll(of: index)
@@ -116,6 +139,7 @@ extension RouterLoop {
   private func remove(_ held: HeldAddress, of index: Int) {
     // First from our own list: the kernel's report of it must not look like somebody else's deed.
     runtimes[index].held.removeAll { $0 == held }
+    saveSecondaries(of: held)
     do throws(NetlinkError) {
       _ = try keeper.remove(held.address, from: held.interface)
     } catch {
@@ -123,6 +147,20 @@ extension RouterLoop {
       guard links.links[held.interface] != nil else { return }
       log(
         .err, "(\(runtimes[index].router.name)) cannot remove \(held.address.address): \(error)")
+    }
+  }
+
+  /// After an interface was flushed ours may be the first address of its network, and the node's
+  /// own a secondary one, which goes with the first unless the kernel is told otherwise.
+  private func saveSecondaries(of held: HeldAddress) {
+    let addresses = links.addresses(of: held.interface)
+    guard held.address.address.family == .v4,
+      addresses.contains(where: { $0.address == held.address.address && !$0.isSecondary }),
+      addresses.contains(where: \.isSecondary), let link = links.links[held.interface],
+      InterfaceSetting.promotesSecondaries(link.name) == false
+    else { return }
+    if let problem = InterfaceSetting.setPromotesSecondaries(link.name, true) {
+      log(.warning, "cannot set promote_secondaries of \(link.name): \(problem)")
     }
   }
 
@@ -236,14 +274,14 @@ extension RouterLoop {
     case .heardLowerPriority(let lower, let source):
       output.notify(.lowerPriorityHeard(name, priority: lower))
       guard runtimes[index].remarkedLower.insert(source).inserted else { return }
-    case .heardOwnAddress(let source):
+    case .ignoresLowerPriority(_, let source), .heardOwnAddress(let source):
       guard runtimes[index].remarkedLower.insert(source).inserted else { return }
     case .priorityChanged(_, let new) where runtime.router.notifiesPriorityChanges:
       let state = set.routers[index].state
       if state == .master || state == .backup {
         output.notify(.priority(name, NotifyState(state), new))
       }
-    case .ignoresLowerPriority, .heardResignation, .heardOtherOwner, .adoptedInterval,
+    case .heardResignation, .heardOtherOwner, .adoptedInterval,
       .preemptDelayStarted, .preemptDelayEnded, .priorityChanged, .listensAfterStall:
       break
     }

@@ -9,11 +9,13 @@ extension RouterLoop {
   func apply(_ new: FailoverConfiguration) -> String? {
     followLinks()
     if let problem = absentInterface(new) { return problem }
-    let isFirst = runtimes.isEmpty && configuration.routers.isEmpty
+    let isFirst = !hasConfiguration
+    hasConfiguration = true
     let now_us = Clock.monotonic_us()
     if isFirst, new.global.startupDelay > .zero {
       startAt_us = now_us + new.global.startupDelay.microseconds
     }
+    if !isFirst { warnOfLateSettings(new.global) }
     stopRouters(absentFrom: new)
     output.adopt(new)
     replaceStatics(with: new)
@@ -26,15 +28,46 @@ extension RouterLoop {
     if identities != new.routers.map(\.identity) { announcements.removeAll() }
     findInterfaces()
     if isFirst { removeForeignHoldings() }
-    for (index, origin) in origins.enumerated() {
-      guard let origin, before.runtimes[origin].router != runtimes[index].router else { continue }
+    let changed = runtimes.indices.filter { index in
+      origins[index].map { before.runtimes[$0].router != runtimes[index].router } ?? false
+    }
+    for index in changed where set.routers[index].state == .master { removeUnwanted(index) }
+    for index in changed {
+      // The priority follows when it is evaluated: with a word about it.
       var settings = runtimes[index].settings
-      settings.priority = runtimes[index].trackedPriority
+      settings.priority = set.routers[index].priority
       handle(index, .reconfigured(settings), at: now_us)
     }
     for index in runtimes.indices { evaluate(index) }
+    settleGroups(at: Clock.monotonic_us())
+    if !isFirst, new.global.writesStatesOnReload { restate() }
     hasNews = true
     return nil
+  }
+
+  private func warnOfLateSettings(_ new: FailoverGlobals) {
+    let old = configuration.global
+    var names: [String] = []
+    if new.realtimePriority != old.realtimePriority { names.append("vrrp_rt_priority") }
+    if new.locksMemory != old.locksMemory { names.append("vrrp_no_swap") }
+    if new.startupDelay != old.startupDelay { names.append("vrrp_startup_delay") }
+    if new.startupScript != old.startupScript { names.append("startup_script") }
+    guard !names.isEmpty else { return }
+    log(.warning, "\(names.joined(separator: ", ")): the change takes effect at the next start")
+  }
+
+  /// `fifo_write_vrrp_states_on_reload`.
+  private func restate() {
+    for (index, runtime) in runtimes.enumerated() {
+      let machine = set.routers[index]
+      guard machine.state != .initialize else { continue }
+      output.notify(
+        .restated(
+          .router(runtime.router.name), NotifyState(machine.state), priority: machine.priority))
+    }
+    for (group, state) in zip(configuration.groups, set.groupStates) where state != .initialize {
+      output.notify(.restated(.group(group.name), NotifyState(state), priority: 0))
+    }
   }
 
   private func absentInterface(_ new: FailoverConfiguration) -> String? {
@@ -88,7 +121,6 @@ extension RouterLoop {
       runtime.tracking = tracking
       runtime.forgetReports()
       runtimes.append(runtime)
-      runtimes[index].trackedPriority = outcome(index).priority
       machines.append(before.set.routers[origin])
       faulty.append(runtime.isFaulty)
       for (timer, deadline_us) in before.timers.running(of: origin) {
@@ -116,15 +148,31 @@ extension RouterLoop {
         _ = try keeper.remove(address, from: link.index)
       }
     }
-    for address in new.staticAddresses where !old.staticAddresses.contains(address) {
-      guard let link = links.link(named: address.interface ?? "") else {
-        log(
-          .err, "static address \(address.address): no interface '\(address.interface ?? "")'")
+    assertStatics(new, besides: old)
+  }
+
+  /// Adds what is not there; an interface may come, or come back, later.
+  func assertStatics(
+    _ new: FailoverConfiguration? = nil, besides old: FailoverConfiguration? = nil
+  ) {
+    let new = new ?? configuration
+    for address in new.staticAddresses {
+      let name = address.interface ?? ""
+      guard let link = links.link(named: name) else {
+        if let old, !old.staticAddresses.contains(address) {
+          log(.warning, "static address \(address.address) waits for interface '\(name)'")
+        }
         continue
       }
+      if links.has(address.address, on: link.index) { continue }
       attempt("add static address \(address.address)") { () throws(NetlinkError) in
         _ = try keeper.add(address, to: link.index)
       }
+    }
+    guard let old else {
+      // After a change of a link: what needed it has gone with it, the rest is there already.
+      for route in new.staticRoutes { _ = try? keeper.add(route) }
+      return
     }
     for route in new.staticRoutes where !old.staticRoutes.contains(route) {
       attempt("add a static route") { () throws(NetlinkError) in _ = try keeper.add(route) }
@@ -157,14 +205,22 @@ extension RouterLoop {
   /// starts as a backup must not have them.
   private func removeForeignHoldings() {
     for index in runtimes.indices {
-      for want in wantedAddresses(index) where links.has(want.address.address, on: want.interface) {
-        attempt("remove \(want.address.address)") { () throws(NetlinkError) in
-          _ = try keeper.remove(want.address, from: want.interface)
+      for want in wantedAddresses(index) {
+        guard
+          let there = links.addresses(of: want.interface).first(where: {
+            $0.address == want.address.address
+          })
+        else { continue }
+        // It may be there with another prefix length than we would give it.
+        var address = want.address
+        address.prefixLength = there.prefixLength
+        attempt("remove \(address.address)") { () throws(NetlinkError) in
+          guard try keeper.remove(address, from: want.interface) == .removed else { return }
+          log(
+            .notice,
+            "(\(runtimes[index].router.name)) removed \(address.address), which was there before"
+              + " the start")
         }
-        log(
-          .notice,
-          "(\(runtimes[index].router.name)) removed \(want.address.address), which was there"
-            + " before the start")
       }
     }
   }

@@ -8,6 +8,8 @@ extension RouterLoop {
   /// Looks every interface up by its name again, and opens and closes sockets accordingly.
   func findInterfaces() {
     for index in runtimes.indices {
+      let before = (runtimes[index].base, runtimes[index].virtualMAC, runtimes[index].held)
+      defer { moveHoldings(index, before) }
       let base = links.link(named: runtimes[index].router.interface)
       if base?.index != runtimes[index].base {
         runtimes[index].base = base?.index
@@ -21,6 +23,23 @@ extension RouterLoop {
       }
       runtimes[index].held.removeAll { links.links[$0.interface] == nil }
     }
+    openSockets()
+  }
+
+  /// A master whose interface is another one now has its addresses there as well.
+  private func moveHoldings(
+    _ index: Int, _ before: (base: UInt32?, virtualMAC: VirtualMACLink?, held: [HeldAddress])
+  ) {
+    let runtime = runtimes[index]
+    let isSame =
+      before.base == runtime.base && before.virtualMAC == runtime.virtualMAC
+      && before.held == runtime.held
+    guard !isSame, set.routers[index].state == .master else { return }
+    acquire(index)
+    announceAddresses(index, .addressesChanged)
+  }
+
+  private func openSockets() {
     var needs: Set<ReceiveNeed> = []
     for runtime in runtimes {
       let router = runtime.router
@@ -40,6 +59,7 @@ extension RouterLoop {
     }
   }
 
+  /// Without its interface a router is down; why is said once, not at every event of a link.
   private func createVirtualMAC(_ index: Int, on base: Link) {
     let router = runtimes[index].router
     guard let name = router.virtualMACName else { return }
@@ -49,9 +69,12 @@ extension RouterLoop {
         linkLocal: links.linkLocalIPv6(of: base.index))
       made.warnings.forEach { log(.warning, "(\(router.name)) \($0)") }
       runtimes[index].virtualMAC = made
-      // Its own event comes later; its MAC and name are needed now.
-      _ = try links.refresh()
+      runtimes[index].virtualMACProblem = nil
+      // The table needs its name and MAC now; the rest of the news waits for its turn.
+      unprocessed += try links.readEvents()
     } catch {
+      guard runtimes[index].virtualMACProblem != "\(error)" else { return }
+      runtimes[index].virtualMACProblem = "\(error)"
       log(.err, "(\(router.name)) cannot create interface \(name): \(error)")
     }
   }
@@ -79,9 +102,10 @@ extension RouterLoop {
   func evaluate(_ index: Int) {
     let outcome = outcome(index)
     let now_us = Clock.monotonic_us()
-    if let source = sourceAddress(index), source != runtimes[index].source {
+    let source = sourceAddress(index)
+    if source != runtimes[index].source {
       runtimes[index].source = source
-      handle(index, .moved(source), at: now_us)
+      if let source { handle(index, .moved(source), at: now_us) }
     }
     let faults = faults(index, outcome)
     if faults != runtimes[index].faults {
@@ -139,6 +163,14 @@ extension RouterLoop {
     } else {
       faults.append(.interfaceMissing(router.interface))
     }
+    if let name = router.virtualMACName, runtime.base != nil {
+      let link = runtime.virtualMAC.flatMap { links.links[$0.index] }
+      if link == nil {
+        faults.append(.interfaceMissing(name))
+      } else if link?.isOperational != true {
+        faults.append(.interfaceDown(name))
+      }
+    }
     if runtime.source == nil || (router.tracksSource && !isPresent(router.source)) {
       faults.append(.noSource)
     }
@@ -157,21 +189,27 @@ extension RouterLoop {
     address.map { !links.holders(of: $0).isEmpty } ?? true
   }
 
-  /// The configured source, or the interface's own address; never one that a router holds.
+  /// The configured source, or the base interface's own address; never one that a router holds.
+  /// A virtual MAC interface bears the same link-local address.
   private func sourceAddress(_ index: Int) -> ProtocolAddress? {
     let runtime = runtimes[index]
     if let source = runtime.router.source { return ProtocolAddress(source) }
     guard let base = runtime.base else { return nil }
-    switch runtime.router.family {
-    case .v4:
-      let virtual = Set(
-        runtimes.flatMap { $0.router.addresses + $0.router.excludedAddresses }.map(\.address))
-      let own = links.addresses(of: base).first {
-        $0.address.family == .v4 && !$0.isSecondary && !$0.isOurs && !virtual.contains($0.address)
-      }
-      return own.map { ProtocolAddress($0.address) }
-    case .v6:
-      return links.linkLocalIPv6(of: runtime.outgoing ?? base).map { ProtocolAddress($0) }
+    let virtual = Set(
+      runtimes.flatMap { $0.router.addresses + $0.router.excludedAddresses }.map(\.address))
+    let own = links.addresses(of: base).filter { address in
+      address.address.family == runtime.router.family && !address.isOurs
+        && !virtual.contains(address.address)
     }
+    let found =
+      switch runtime.router.family {
+      case .v4: own.first { !$0.isSecondary }
+      case .v6:
+        own.first { address in
+          address.address.isLinkLocalIPv6 && !address.isTentative
+            && !address.hasFailedDuplicateDetection
+        }
+      }
+    return found.map { ProtocolAddress($0.address) }
   }
 }

@@ -26,6 +26,7 @@ final class RouterLoop {
   let duplicates: DuplicateWatch
 
   var configuration = FailoverConfiguration()
+  var hasConfiguration = false
   var set = RouterSet([])
   var runtimes: [RouterRuntime] = []
   var timers = TimerTable(routers: 0)
@@ -39,6 +40,9 @@ final class RouterLoop {
   var isDeleting = false
   /// Something that observers can see has changed.
   var hasNews = false
+  private var published_us: Microseconds = .min / 2
+  /// Events that were read while others were being handled.
+  var unprocessed: [LinkEvent] = []
 
   init(
     mailbox: LoopMailbox, output: LoopOutput,
@@ -87,12 +91,14 @@ final class RouterLoop {
   /// came in meanwhile are heard before a timer can call their sender dead.
   private func turn(plannedFor wake_us: Microseconds) {
     noticeStall(plannedFor: wake_us)
+    // What falls due while the packets are read has to wait for the next ones.
+    let now_us = Clock.monotonic_us()
     hear()
     followLinks()
     hearHolders()
     readMail()
     guard !isStopping else { return }
-    fireTimers()
+    fireTimers(at: now_us)
     restoreAddresses()
     sendAnnouncements()
     publishNews()
@@ -101,6 +107,7 @@ final class RouterLoop {
   /// Wakes up at least once per advertisement interval: only who wakes up regularly can tell that
   /// it was late.
   private func nextWake(after now_us: Microseconds) -> Microseconds {
+    if !unprocessed.isEmpty { return now_us }
     var wake_us = now_us + (set.routers.map(\.settings.interval_us).min() ?? Timing.second_us)
     if let deadline_us = timers.next_us { wake_us = min(wake_us, deadline_us) }
     if let deadline_us = announcements.next_us { wake_us = min(wake_us, deadline_us) }
@@ -118,8 +125,7 @@ final class RouterLoop {
     }
   }
 
-  private func fireTimers() {
-    let now_us = Clock.monotonic_us()
+  private func fireTimers(at now_us: Microseconds) {
     while let (router, timer) = timers.takeDue(at: now_us) {
       handle(router, .timer(timer), at: now_us)
     }
@@ -141,6 +147,7 @@ final class RouterLoop {
       case .stop:
         stopAll()
         isStopping = true
+        mailbox.close()
         return
       }
     }
@@ -150,6 +157,17 @@ final class RouterLoop {
   func handle(_ index: Int, _ event: RouterEvent, at now_us: Microseconds) {
     var actions: [RouterSetAction] = []
     set.handle(index, event, at: now_us) { actions.append($0) }
+    carryOut(actions, at: now_us)
+  }
+
+  /// The groups of a new arrangement agree on a state.
+  func settleGroups(at now_us: Microseconds) {
+    var actions: [RouterSetAction] = []
+    set.settleAll(at: now_us) { actions.append($0) }
+    carryOut(actions, at: now_us)
+  }
+
+  private func carryOut(_ actions: [RouterSetAction], at now_us: Microseconds) {
     for action in actions {
       switch action {
       case .router(let router, let action): carryOut(action, of: router, at: now_us)
@@ -162,9 +180,12 @@ final class RouterLoop {
 
   func log(_ level: LogLevel, _ text: String) { output.log(FailoverNotice(level, text)) }
 
+  /// At once when a state has changed, and once a second for the counters.
   private func publishNews() {
-    guard hasNews else { return }
+    let now_us = Clock.monotonic_us()
+    guard hasNews || now_us - published_us >= Timing.second_us else { return }
     hasNews = false
+    published_us = now_us
     publish(runtimes.indices.map(status))
   }
 

@@ -48,6 +48,8 @@ struct RouterRuntime {
   /// The configured interface; nil while it does not exist.
   var base: UInt32?
   var virtualMAC: VirtualMACLink?
+  /// Why it could not be made, as it was said.
+  var virtualMACProblem: String?
   var source: ProtocolAddress?
   var faults: [FaultCause] = []
   /// The machine has been told of a fault.

@@ -11,23 +11,22 @@ enum RouterThread {
     _ output: LoopOutput, publish: @escaping @Sendable ([RouterStatus]) -> Void,
     started: (String?) -> Void
   ) {
-    let lock: NamespaceLock?
+    let lock: NamespaceLock
     let loop: RouterLoop
     do {
       lock = try NamespaceLock.take()
+    } catch {
+      started("\(error)")
+      return
+    }
+    defer { lock.release() }
+    do {
       loop = try RouterLoop(mailbox: mailbox, output: output, publish: publish)
     } catch {
       started(explain(error))
       return
     }
-    defer { lock?.release() }
-    if lock != nil {
-      loop.removeLeftovers()
-    } else {
-      loop.log(
-        .warning,
-        "another fairlead holds virtual addresses here: what a killed one left is not removed")
-    }
+    loop.removeLeftovers()
     if let problem = loop.apply(configuration) {
       started(problem)
       return

@@ -62,6 +62,8 @@ public struct RouterSet: Sendable {
       event = .reconfigured(settings)
     }
     guard let group = groupOf[index] else {
+      if event == .fault { hasOwnFault[index] = true }
+      if event == .recovered { hasOwnFault[index] = false }
       routers[index].handle(event, at: now_us) { emit(.router(index, $0)) }
       return
     }
@@ -86,6 +88,23 @@ public struct RouterSet: Sendable {
     default: step(index, event, at: now_us, emit: emit)
     }
     settle(group, at: now_us, emit: emit)
+  }
+
+  /// After `init(adopting:)`: who was down for a fellow that it does not have any more comes up,
+  /// and new fellows agree on a state.
+  public mutating func settleAll(at now_us: Microseconds, emit: (RouterSetAction) -> Void) {
+    for index in routers.indices where routers[index].state == .fault && !hasOwnFault[index] {
+      if let group = groupOf[index], hasFault(group) { continue }
+      step(index, .recovered, at: now_us, emit: emit)
+    }
+    for group in groups.indices {
+      if hasFault(group) {
+        for member in groups[group] where routers[member].state != .fault {
+          step(member, .fault, at: now_us, emit: emit)
+        }
+      }
+      settle(group, at: now_us, emit: emit)
+    }
   }
 
   private func hasFault(_ group: Int) -> Bool {
