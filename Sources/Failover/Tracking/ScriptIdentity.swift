@@ -16,6 +16,9 @@ public struct ScriptIdentity: Equatable, Sendable {
     self.groups = groups
   }
 
+  /// The own group is among the supplementary ones or not, which makes no difference.
+  var allGroups: Set<UInt32> { Set(groups).union([group]) }
+
   /// Whom this process runs as.
   public static var current: ScriptIdentity {
     let count = getgroups(0, nil)

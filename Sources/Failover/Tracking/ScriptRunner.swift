@@ -81,20 +81,27 @@ enum ScriptRunner {
         signal: .terminate, toProcessGroup: true,
         allowedDurationToNextStep: TrackingLimits.terminationGrace)
     ]
-    // Whoever stays who he is can be started without copying this process's page tables (vfork).
+    var path = path
+    var arguments = head + script.words.dropFirst()
     let current = ScriptIdentity.current
-    if Set(current.groups).union([current.group]) != Set(script.identity.groups)
-      || current.user != script.identity.user || current.group != script.identity.group
+    let identity = script.identity
+    if current.allGroups != identity.allGroups || current.user != identity.user
+      || current.group != identity.group
     {
-      options.userID = script.identity.user
-      options.groupID = script.identity.group
-      options.supplementaryGroups = script.identity.groups
+      // Not by the library: see CLinux/RunAs.c.
+      let groups =
+        identity.groups.isEmpty ? "-" : identity.groups.map { "\($0)" }.joined(separator: ",")
+      arguments =
+        [
+          "fairlead-run-as", "\(identity.user)", "\(identity.group)", groups, path,
+        ] + arguments
+      path = "/proc/self/exe"
     }
-    let rest = head.dropFirst() + script.words.dropFirst()
     do {
       let result = try await Subprocess.run(
         .path(.init(path)),
-        arguments: .init(executablePathOverride: head.first, remainingValues: Array(rest)),
+        arguments: .init(
+          executablePathOverride: arguments[0], remainingValues: Array(arguments.dropFirst())),
         workingDirectory: .init("/"), platformOptions: options, input: .none, output: .discarded,
         error: .discarded)
       switch result.terminationStatus {
