@@ -79,8 +79,8 @@ int fl_packet_socket(int type, int protocol, uint32_t interface_index) {
   return fd;
 }
 
-int fl_netlink_socket(uint32_t groups) {
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
+int fl_netlink_socket(int protocol, uint32_t groups) {
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
   if (fd < 0) return -errno;
   int on = 1;
   // Acks that carry a sentence and not the request: absent in old kernels, and not needed there.

@@ -1,4 +1,4 @@
-// Route netlink sockets (netlink(7), rtnetlink(7)). What messages say is not this module's
+// Netlink sockets of routing and of packet filters (netlink(7), rtnetlink(7)). What messages say is not this module's
 // business.
 
 import CLinux
@@ -19,8 +19,18 @@ public enum Netlink {
   public static func openRoute(
     groups: UInt32, queue_bytes: Int32
   ) throws(KernelError) -> FileDescriptor {
-    let fd = try KernelError.check(fl_netlink_socket(groups), "socket(AF_NETLINK)")
+    let fd = try KernelError.check(fl_netlink_socket(0, groups), "socket(AF_NETLINK)")
     RawSocket.growQueue(fd, to: queue_bytes)
+    return FileDescriptor(owning: fd)
+  }
+
+  /// A non-blocking NETLINK_NETFILTER socket of the calling thread's network namespace, whose
+  /// requests may be as large as `request_bytes`. Throws EPROTONOSUPPORT without netfilter.
+  public static func openNetfilter(request_bytes: Int32) throws(KernelError) -> FileDescriptor {
+    let fd = try KernelError.check(fl_netlink_socket(12, 0), "socket(NETLINK_NETFILTER)")
+    if Socket.set(fd, .sendBufferForce, request_bytes) < 0 {
+      Socket.set(fd, .sendBuffer, request_bytes)
+    }
     return FileDescriptor(owning: fd)
   }
 
@@ -61,6 +71,11 @@ public enum NetworkNamespace {
   public static func enter(path: String) throws(KernelError) {
     try KernelError.check(fl_enter_network_namespace(path), "setns")
   }
+}
+
+extension SocketOption {
+  static let sendBuffer = SocketOption(level: 1, name: 7)
+  static let sendBufferForce = SocketOption(level: 1, name: 32)
 }
 
 /// Small files of the kernel, such as those below /proc/sys.

@@ -19,7 +19,8 @@ struct fl_filter_step {
 
 int fl_raw_socket(int family, int protocol);
 int fl_packet_socket(int type, int protocol, uint32_t interface_index);
-int fl_netlink_socket(uint32_t groups);
+// protocol: NETLINK_ROUTE (0) or NETLINK_NETFILTER (12).
+int fl_netlink_socket(int protocol, uint32_t groups);
 int fl_multicast_member(int fd, int join, const struct fl_endpoint *group,
                         uint32_t interface_index);
 int fl_attach_filter(int fd, const struct fl_filter_step *steps, size_t count);
