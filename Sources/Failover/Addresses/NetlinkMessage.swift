@@ -57,9 +57,12 @@ struct NetlinkMessage {
     }
   }
 
-  /// The whole message.
-  func finished(sequence: UInt32) -> [UInt8] {
+  /// The whole message; `acknowledged` asks for an answer, whatever its flags say.
+  func finished(sequence: UInt32, acknowledged: Bool = false) -> [UInt8] {
     var copy = self
+    if acknowledged, let flags = bytes[...].number(UInt16.self, at: 6) {
+      copy.patch(flags | RequestFlag.acknowledge, at: 6)
+    }
     copy.patch(UInt32(truncatingIfNeeded: bytes.count), at: 0)
     copy.patch(sequence, at: 8)
     return copy.bytes

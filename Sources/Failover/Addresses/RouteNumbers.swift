@@ -108,6 +108,7 @@ enum RuleAttribute {
 
 /// errno values that some requests answer with and that are no failure there.
 enum Errno {
+  static let notPermitted: Int32 = 1
   static let noSuchProcess: Int32 = 3
   static let noDevice: Int32 = 19
   static let noSuchEntry: Int32 = 2
@@ -116,6 +117,9 @@ enum Errno {
   static let timedOut: Int32 = 110
   static let addressNotAvailable: Int32 = 99
   static let interrupted: Int32 = 4
+  static let invalid: Int32 = 22
+  static let protocolNotSupported: Int32 = 93
+  static let notSupported: Int32 = 95
   static let badMessage: Int32 = 74
   static let messageTooLong: Int32 = 90
 }

@@ -1,5 +1,5 @@
-// Requests to the kernel over rtnetlink(7), answered before the call returns: rtnetlink carries
-// a request out while it is sent, so that the acknowledgement is already there to be read.
+// Requests to the kernel over rtnetlink(7) and nfnetlink, answered before the call returns: both
+// carry a request out while it is sent, so that the acknowledgement is already there to be read.
 
 import Kernel
 
@@ -47,6 +47,15 @@ final class RouteSocket {
     }
   }
 
+  /// One that speaks to the packet filter, see `commit`.
+  init(netfilter: Void) throws(NetlinkError) {
+    do {
+      raw = try Netlink.openNetfilter(request_bytes: 1 << 22).release()
+    } catch {
+      throw NetlinkError(what: error.call, code: error.code)
+    }
+  }
+
   deinit { Socket.close(raw) }
 
   /// Sends a request and waits for its acknowledgement. Throws what the kernel refused it with.
@@ -58,6 +67,33 @@ final class RouteSocket {
         guard answer.type == RouteMessage.error else { continue }
         if let failure = RouteSocket.failure(in: answer, what) { throw failure }
         return
+      }
+    }
+  }
+
+  /// Sends messages between the marks of an nfnetlink batch and waits for the acknowledgement of
+  /// the last one: either all of them take effect at once, or none does and the reason of the
+  /// first that was refused is thrown.
+  func commit(_ messages: [NetlinkMessage], _ what: String) throws(NetlinkError) {
+    guard !messages.isEmpty else { return }
+    let first = sequence &+ 1
+    var bytes = NetlinkMessage.batchMark(NetfilterMessage.batchBegin).finished(sequence: first)
+    for (index, message) in messages.enumerated() {
+      bytes += message.finished(
+        sequence: first &+ 1 &+ UInt32(index), acknowledged: index == messages.count - 1)
+    }
+    let last = first &+ UInt32(messages.count)
+    sequence = last &+ 1
+    bytes += NetlinkMessage.batchMark(NetfilterMessage.batchEnd).finished(sequence: sequence)
+    try send(bytes, what)
+    while true {
+      let datagram = try receive(what)
+      for answer in NetlinkReceived.all(in: datagram[...]) {
+        // Refusals of the whole carry the number of its beginning.
+        guard answer.type == RouteMessage.error, answer.sequence &- first <= last &- first
+        else { continue }
+        if let failure = RouteSocket.failure(in: answer, what) { throw failure }
+        if answer.sequence == last { return }
       }
     }
   }
@@ -98,7 +134,10 @@ final class RouteSocket {
   private func send(_ message: NetlinkMessage, _ what: String) throws(NetlinkError) {
     // An answer to an earlier request that was given up on is told by its number.
     sequence = sequence &+ 1
-    let bytes = message.finished(sequence: sequence)
+    try send(message.finished(sequence: sequence), what)
+  }
+
+  private func send(_ bytes: [UInt8], _ what: String) throws(NetlinkError) {
     let result = bytes.withUnsafeBytes { Netlink.send(raw, $0) }
     guard result.raw == bytes.count else {
       throw NetlinkError(what: what, code: max(result.errorCode, 1))
