@@ -13,6 +13,7 @@ public final class FailoverEngine: Sendable {
   private let options: FailoverOptions
   private let output: LoopOutput
   private let mailbox: LoopMailbox
+  private let acceptance = AcceptanceFilter()
   private let thread = Mutex<ThreadHandle?>(nil)
   private let statuses = Mutex<[RouterStatus]>([])
 
@@ -47,12 +48,13 @@ public final class FailoverEngine: Sendable {
     let chosen = options
     let mailbox = self.mailbox
     let output = self.output
+    let acceptance = self.acceptance
     let publish: @Sendable ([RouterStatus]) -> Void = { [self] in store($0) }
     let problem: String? = await withCheckedContinuation { answer in
       do {
         let handle = try System.startThread(named: "vrrp") {
           RouterThread.run(
-            configuration, chosen, mailbox, output, publish: publish,
+            configuration, chosen, mailbox, output, acceptance, publish: publish,
             started: { answer.resume(returning: $0) })
         }
         thread.withLock { $0 = handle }
@@ -67,9 +69,19 @@ public final class FailoverEngine: Sendable {
 
   /// Changes the running configuration. Nil when it went well; otherwise why nothing changed.
   public func reload(_ configuration: FailoverConfiguration) async -> String? {
-    await withCheckedContinuation { continuation in
+    // Not on the routers' thread: other programs may keep the packet filter busy for long.
+    do throws(FailoverError) { try acceptance.prepare(for: configuration) } catch {
+      return error.description
+    }
+    let problem = await withCheckedContinuation { continuation in
       mailbox.post(.apply(configuration) { continuation.resume(returning: $0) })
     }
+    do throws(FailoverError) {
+      try acceptance.settle(problem == nil ? configuration : nil)
+    } catch {
+      output.log(FailoverNotice(.err, "packets to accepted addresses are dropped: \(error)"))
+    }
+    return problem
   }
 
   /// A result of something tracked; from any thread.
@@ -99,7 +111,8 @@ public final class FailoverEngine: Sendable {
   }
 
   /// Removes what a run that was killed left behind: addresses, routes, rules and interfaces that
-  /// carry our mark. The result is a line for each. Throws a sentence when that is impossible.
+  /// carry our mark, and our table in the packet filter. The result is a line for each. Throws a
+  /// sentence when that is impossible.
   public static func cleanUp() throws(FailoverError) -> [String] {
     let lock = try NamespaceLock.take()
     defer { lock.release() }
@@ -109,6 +122,10 @@ public final class FailoverEngine: Sendable {
       for leftover in try keeper.leftovers() {
         _ = try keeper.remove(leftover)
         lines.append("removed \(leftover)")
+      }
+      // Last, so that no address is open that was not.
+      if try AcceptanceFilter.removeLeftover() {
+        lines.append("removed packet filter table inet \(AcceptanceTable.name)")
       }
       return lines
     } catch {

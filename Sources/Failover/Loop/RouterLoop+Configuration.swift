@@ -19,6 +19,7 @@ extension RouterLoop {
     stopRouters(absentFrom: new)
     output.adopt(new)
     replaceStatics(with: new)
+    remarkRefused(new)
 
     let identities = runtimes.map(\.router.identity)
     let before = (set: set, runtimes: runtimes, timers: timers)

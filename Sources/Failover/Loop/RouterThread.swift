@@ -8,7 +8,8 @@ enum RouterThread {
   /// `started` is called once: with nil when the routers run, otherwise with the reason.
   static func run(
     _ configuration: FailoverConfiguration, _ options: FailoverOptions, _ mailbox: LoopMailbox,
-    _ output: LoopOutput, publish: @escaping @Sendable ([RouterStatus]) -> Void,
+    _ output: LoopOutput, _ acceptance: AcceptanceFilter,
+    publish: @escaping @Sendable ([RouterStatus]) -> Void,
     started: (String?) -> Void
   ) {
     let lock: NamespaceLock
@@ -27,6 +28,16 @@ enum RouterThread {
       return
     }
     loop.removeLeftovers()
+    // The rules are there before an address can be, and stay until the last one has gone.
+    do throws(FailoverError) {
+      if try acceptance.start(configuration) {
+        loop.log(.notice, "removed packet filter rules, left behind by an earlier run")
+      }
+    } catch {
+      started(error.description)
+      return
+    }
+    defer { acceptance.stop() }
     if let problem = loop.apply(configuration) {
       started(problem)
       return
