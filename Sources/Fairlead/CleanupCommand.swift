@@ -10,8 +10,8 @@ struct CleanupCommand: ParsableCommand {
     discussion: """
       Addresses, routes, rules and interfaces that Fairlead makes carry a mark in the kernel \
       (`ip -d address` shows it as `proto`); packets to addresses with `no_accept` are dropped \
-      by the nftables table `inet fairlead_accept`. The next start removes what it finds; this does it \
-      without a start. Refused while a fairlead holds virtual addresses here.
+      by the nftables table `inet fairlead_accept`. The next start removes what it finds; this \
+      does it without a start. Refused while a fairlead holds virtual addresses here.
       """)
 
   func run() throws {

@@ -1,5 +1,5 @@
-// Netlink sockets of routing and of packet filters (netlink(7), rtnetlink(7)). What messages say is not this module's
-// business.
+// Netlink sockets of routing and of packet filters (netlink(7), rtnetlink(7)). What
+// messages say is not this module's business.
 
 import CLinux
 
