@@ -14,31 +14,25 @@ final class AcceptanceFilter: Sendable {
     var refused = RefusedAddresses()
     /// Of the configuration that `prepare` found.
     var before = RefusedAddresses()
-    /// Of a run that may have rules: another one has none here.
-    var isAlone = false
     /// A reload that ends after the routers have does not bring the rules back.
     var hasEnded = false
   }
   private let state = Mutex(State())
 
   /// At the start, in the network namespace of the calling thread: removes what a killed run left
-  /// behind and installs what the configuration needs. `isAlone` is false when another process
-  /// may have such rules here; those are not touched, and none of ours are possible. Throws when
-  /// packets would be accepted that must not be. True when something was left behind.
-  func start(
-    _ configuration: FailoverConfiguration, isAlone: Bool
-  ) throws(FailoverError) -> Bool {
-    state.withLock {
-      $0.isAlone = isAlone
-      $0.hasEnded = false
-    }
+  /// behind and installs what the configuration needs. Throws when packets would be accepted
+  /// that must not be; a kernel without nftables is no problem to who needs no rules. True when
+  /// something was left behind.
+  func start(_ configuration: FailoverConfiguration) throws(FailoverError) -> Bool {
+    state.withLock { $0.hasEnded = false }
+    let refused = RefusedAddresses(configuration)
     var wasLeft = false
-    if isAlone {
-      do throws(NetlinkError) { wasLeft = try AcceptanceFilter.removeLeftover() } catch {
+    do throws(NetlinkError) { wasLeft = try AcceptanceFilter.removeLeftover() } catch {
+      if !refused.isEmpty {
         throw FailoverError(description: "cannot remove left-over packet filter rules: \(error)")
       }
     }
-    try change(to: RefusedAddresses(configuration))
+    try change(to: refused)
     return wasLeft
   }
 
@@ -69,11 +63,6 @@ final class AcceptanceFilter: Sendable {
   private func change(to wanted: RefusedAddresses) throws(FailoverError) {
     try state.withLock { (state) throws(FailoverError) in
       guard !(wanted.isEmpty && state.refused.isEmpty), !state.hasEnded else { return }
-      guard state.isAlone else {
-        throw FailoverError(
-          description: "another fairlead holds virtual addresses here: only one can have"
-            + " virtual routers with no_accept")
-      }
       do throws(NetlinkError) { try AcceptanceFilter.apply(wanted, &state) } catch {
         throw FailoverError(description: AcceptanceFilter.explain(error))
       }

@@ -49,7 +49,7 @@ struct AcceptanceFilterTests {
     try Namespace.run {
       let filter = AcceptanceFilter()
       let wasLeft = try filter.start(
-        configuration("10.0.0.179", "fd00::179", "fe80::179"), isAlone: true)
+        configuration("10.0.0.179", "fd00::179", "fe80::179"))
       #expect(!wasLeft)
       let shown = try Tables.nft("list table inet fairlead_accept").text
       let lines = shown.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
@@ -73,7 +73,7 @@ struct AcceptanceFilterTests {
   @Test func nothingIsMadeForRoutersThatAccept() throws {
     try Namespace.run {
       let filter = AcceptanceFilter()
-      _ = try filter.start(configuration("10.0.0.179", accepts: true), isAlone: true)
+      _ = try filter.start(configuration("10.0.0.179", accepts: true))
       #expect(try Tables.names.isEmpty)
       try filter.prepare(for: configuration("10.0.0.180", accepts: true))
       try filter.settle(configuration("10.0.0.180", accepts: true))
@@ -84,7 +84,7 @@ struct AcceptanceFilterTests {
   @Test func aReloadDropsBothUntilItIsThrough() throws {
     try Namespace.run {
       let filter = AcceptanceFilter()
-      _ = try filter.start(configuration("10.0.0.1"), isAlone: true)
+      _ = try filter.start(configuration("10.0.0.1"))
       defer { filter.stop() }
       let next = configuration("10.0.0.2")
       func elements() throws -> [Bool] {
@@ -107,7 +107,7 @@ struct AcceptanceFilterTests {
   @Test func aReloadThatEndsAfterTheStopBringsNothingBack() throws {
     try Namespace.run {
       let filter = AcceptanceFilter()
-      _ = try filter.start(configuration("10.0.0.1"), isAlone: true)
+      _ = try filter.start(configuration("10.0.0.1"))
       try filter.prepare(for: configuration("10.0.0.2"))
       filter.stop()
       try filter.settle(configuration("10.0.0.2"))
@@ -121,7 +121,7 @@ struct AcceptanceFilterTests {
       try Tables.nft("add table inet fairlead_accept")
       try Tables.nft("add table inet other")
       let filter = AcceptanceFilter()
-      let wasLeft = try filter.start(configuration("10.0.0.1", accepts: true), isAlone: true)
+      let wasLeft = try filter.start(configuration("10.0.0.1", accepts: true))
       #expect(wasLeft)
       #expect(try Tables.names == "table inet other\n")
       #expect(try !AcceptanceFilter.removeLeftover())
@@ -136,7 +136,7 @@ struct AcceptanceFilterTests {
   @Test func flushingTheRulesetLeavesOursInPlace() throws {
     try Namespace.run {
       let filter = AcceptanceFilter()
-      _ = try filter.start(configuration("10.0.0.1"), isAlone: true)
+      _ = try filter.start(configuration("10.0.0.1"))
       defer { filter.stop() }
       guard try Tables.nft("list table inet fairlead_accept").text.contains("flags owner") else {
         return
@@ -162,13 +162,13 @@ struct AcceptanceFilterTests {
   @Test func aTableThatSomebodyElseOwnsIsAnError() throws {
     try Namespace.run {
       let first = AcceptanceFilter()
-      _ = try first.start(configuration("10.0.0.1"), isAlone: true)
+      _ = try first.start(configuration("10.0.0.1"))
       defer { first.stop() }
       guard try Tables.nft("list table inet fairlead_accept").text.contains("flags owner") else {
         return
       }
       #expect(throws: FailoverError.self) {
-        _ = try AcceptanceFilter().start(configuration("10.0.0.2"), isAlone: true)
+        _ = try AcceptanceFilter().start(configuration("10.0.0.2"))
       }
     }
   }
@@ -180,7 +180,7 @@ struct AcceptanceFilterTests {
         VirtualAddress(.v6(high: 0xfd00 << 48, low: $0), prefixLength: 64)
       }
       let filter = AcceptanceFilter()
-      _ = try filter.start(many, isAlone: true)
+      _ = try filter.start(many)
       defer { filter.stop() }
       let shown = try Tables.nft("list set inet fairlead_accept ipv6").text
       #expect(shown.contains("fd00::1387"))
