@@ -57,6 +57,7 @@ extension RouterSettings {
     isSilentToLowerPriority = router.sendsNoAdvertOnLowerPriority
     answersHigherPriority = router.sendsAdvertOnHigherPriority
     ownerIgnoresAdverts = router.ownerIgnoresAdverts
+    ownerListensFirst = !router.prefersMaster
     sumsPseudoHeader = !router.checksumWithoutPseudoHeader
     announceDelay_us = router.announcement.delay.microseconds
     announceRefresh_us = router.announcement.refresh.microseconds

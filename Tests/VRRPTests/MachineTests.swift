@@ -20,6 +20,20 @@ import Testing
     #expect(t.start().hasSuffix("→master owner"))
   }
 
+  /// keepalived 2.2.7 with `state BACKUP` and priority 255: BACKUP first, MASTER after 3.004 s.
+  @Test func ownerThatIsToldToListens() {
+    var t = Transcript(priority: 255) { $0.ownerListensFirst = true }
+    #expect(t.start() == "masterDown=3.003, →backup started")
+    #expect(t.feed(.timer(.masterDown)).hasSuffix("→master masterDown"))
+    #expect(t.feed(.fault).hasSuffix("→fault fault"))
+    #expect(t.feed(.recovered) == "masterDown=3.003, →backup recovered")
+    var grouped = Transcript(priority: 255) {
+      $0.ownerListensFirst = true
+      $0.isGrouped = true
+    }
+    #expect(grouped.start() == "masterDown=3.003, →backup started")
+  }
+
   @Test func twoOwners() {
     var t = Transcript(priority: 255)
     _ = t.start()

@@ -31,6 +31,10 @@ import VRRP
       ("initialize", { Transcript() }),
       ("initialize, owner", { Transcript(priority: 255) }),
       ("initialize, owner, grouped", { Transcript(priority: 255) { $0.isGrouped = true } }),
+      (
+        "initialize, owner that listens first",
+        { Transcript(priority: 255) { $0.ownerListensFirst = true } }
+      ),
       ("backup", backup()),
       ("backup, nopreempt", backup { $0.preempt = .never }),
       ("backup, preempt_delay 2", backup { $0.preempt = .delayed(2_000_000) }),

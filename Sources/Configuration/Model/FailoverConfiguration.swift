@@ -81,7 +81,8 @@ public struct VirtualRouter: Equatable, Sendable {
   public var id: UInt8
   public var version: VRRPVersion = .v2
   public var family: AddressFamily = .v4
-  /// `state MASTER`. Not how it starts unless `priority` is 255 (it only changes defaults).
+  /// `state MASTER`, or priority 255 without a state. A router starts as master only if this is
+  /// true and its priority is 255; with a lower priority it only changes defaults.
   public var prefersMaster = false
   /// 1...255; 255 = owner of the addresses.
   public var priority: UInt8 = 100

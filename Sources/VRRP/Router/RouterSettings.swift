@@ -51,6 +51,9 @@ public struct RouterSettings: Equatable, Sendable {
   public var answersHigherPriority = false
   /// An owner (priority 255) drops every advertisement.
   public var ownerIgnoresAdverts = false
+  /// An owner listens first, as everybody else does, instead of being master at once:
+  /// keepalived's `state BACKUP` with priority 255.
+  public var ownerListensFirst = false
   /// Version 3 over IPv4 with a checksum of the message alone.
   public var sumsPseudoHeader = true
   /// From becoming master to the second announcement of the addresses; 0 = none.

@@ -117,19 +117,20 @@ public struct VRRPRouter: Sendable {
     emit(.setTimer(.masterDown, after_us: after_us))
   }
 
-  /// From initialize or fault: the owner is master at once, everybody else listens first. In a
-  /// group even the owner asks.
+  /// From initialize or fault: the owner is master at once unless it is told to listen,
+  /// everybody else listens first. In a group even the owner asks.
   mutating func enter(
     _ cause: TransitionCause, at now_us: Microseconds, emit: (RouterAction) -> Void
   ) {
     masterInterval_us = settings.interval_us
     master = nil
-    if priority == Wire.ownerPriority, !settings.isGrouped {
+    let isHasty = priority == Wire.ownerPriority && !settings.ownerListensFirst
+    if isHasty, !settings.isGrouped {
       becomeMaster(.owner, emit: emit)
       return
     }
     becomeBackup(cause, at: now_us, emit: emit)
-    if priority == Wire.ownerPriority { askGroup(at: now_us, emit: emit) }
+    if isHasty { askGroup(at: now_us, emit: emit) }
   }
 
   /// Would be master, were it alone. Goes on waiting meanwhile.
