@@ -6,13 +6,13 @@ import Testing
 @testable import Configuration
 
 /// A router with one more line in it.
-private func instance(_ lines: String, vip: String = "10.0.0.9", id: Int = 7) -> String {
+private func instanceText(_ lines: String, vip: String = "10.0.0.9", id: Int = 7) -> String {
   "vrrp_instance V {\ninterface eth0\nvirtual_router_id \(id)\n\(lines)\n"
     + "virtual_ipaddress {\n\(vip)\n}\n}\n"
 }
 
 private func router(_ lines: String, vip: String = "10.0.0.9") throws -> VirtualRouter {
-  try #require(parseFailover(instance(lines, vip: vip)).configuration?.routers.first)
+  try #require(parseFailover(instanceText(lines, vip: vip)).configuration?.routers.first)
 }
 
 @Suite struct KeepalivedTableTests {
@@ -73,7 +73,7 @@ private func router(_ lines: String, vip: String = "10.0.0.9") throws -> Virtual
   }
 
   static func wrapped(_ line: String, _ block: KeepalivedBlock) -> String {
-    let user = instance("track_script {\ns\n}\ntrack_file {\nf\n}\ntrack_process {\np\n}")
+    let user = instanceText("track_script {\ns\n}\ntrack_file {\nf\n}\ntrack_process {\np\n}")
     let script = "vrrp_script s {\nscript /bin/true\n"
     let file = "track_file f {\nfile /x\n"
     let process = "vrrp_track_process p {\nprocess x\n"
@@ -82,14 +82,14 @@ private func router(_ lines: String, vip: String = "10.0.0.9") throws -> Virtual
     }
     switch block {
     case .top: return line + "\n"
-    case .global: return "global_defs {\n\(line)\n}\n" + instance("")
-    case .instance: return instance(line)
-    case .group: return instance("") + "vrrp_sync_group G {\ngroup {\nV\n}\n\(line)\n}\n"
+    case .global: return "global_defs {\n\(line)\n}\n" + instanceText("")
+    case .instance: return instanceText(line)
+    case .group: return instanceText("") + "vrrp_sync_group G {\ngroup {\nV\n}\n\(line)\n}\n"
     case .script: return all(line)
     case .trackFile: return all("", line)
     case .trackProcess: return all("", "", line)
-    case .authentication: return instance("authentication {\n\(line)\n}")
-    case .arpGroup: return instance("") + "garp_group {\ninterface eth0\n\(line)\n}\n"
+    case .authentication: return instanceText("authentication {\n\(line)\n}")
+    case .arpGroup: return instanceText("") + "garp_group {\ninterface eth0\n\(line)\n}\n"
     }
   }
 
@@ -154,7 +154,7 @@ private func router(_ lines: String, vip: String = "10.0.0.9") throws -> Virtual
   @Test func passwordsCutInTheMiddleOfACharacterSurvivePrinting() throws {
     let text = "authentication {\nauth_type PASS\nauth_pass Schl\u{FC}ssel\n}"
     let configuration = try #require(
-      parseFailover(instance(text.replacingOccurrences(of: "Schl", with: "Schlues"))).configuration)
+      parseFailover(instanceText(text.replacingOccurrences(of: "Schl", with: "Schlues"))).configuration)
     #expect(configuration.routers[0].password?.count == 8)
     let again = parseFailover(KeepalivedDialect.print(configuration))
     #expect(again.configuration == configuration)
@@ -170,7 +170,7 @@ private func router(_ lines: String, vip: String = "10.0.0.9") throws -> Virtual
     #expect(excluded.excludedAddresses.count == 1)
     #expect(
       try router("unicast_peer {\n10.0.0.3\n}", vip: "10.0.0.4\nfd00::1").addresses.count == 1)
-    #expect(parseFailover(instance("native_ipv6")).errors.count == 1)
+    #expect(parseFailover(instanceText("native_ipv6")).errors.count == 1)
   }
 
   @Test func moreAddressesThanAPacketHolds() throws {
@@ -186,20 +186,20 @@ private func router(_ lines: String, vip: String = "10.0.0.9") throws -> Virtual
   }
 
   @Test func unicast() throws {
-    let empty = parseFailover(instance("unicast_peer {\n}\nunicast_src_ip 10.0.0.1"))
+    let empty = parseFailover(instanceText("unicast_peer {\n}\nunicast_src_ip 10.0.0.1"))
     #expect(empty.configuration?.routers[0].peers == [])
     #expect(empty.warnings.count == 1)
     let peers = try router("unicast_peer {\n10.0.0.2\n10.0.0.3 min_ttl 200\n}")
     #expect(peers.peers.map(\.minimumTTL) == [nil, 200])
     #expect(peers.checksUnicastSource)
     #expect(try router("check_unicast_src\nunicast_peer {\n10.0.0.2\n}").checksUnicastSource)
-    #expect(parseFailover(instance("unicast_fault_no_peer")).errors.count == 1)
+    #expect(parseFailover(instanceText("unicast_fault_no_peer")).errors.count == 1)
     #expect(try router("use_vmac\nunicast_peer {\n10.0.0.2\n}").virtualMAC?.sendsFromBase == true)
   }
 
   @Test func announcements() throws {
     func settled(_ global: String, _ own: String) throws -> Announcement {
-      let text = "global_defs {\n\(global)\n}\n" + instance(own)
+      let text = "global_defs {\n\(global)\n}\n" + instanceText(own)
       return try #require(parseFailover(text).configuration?.routers.first).announcement
     }
     let shared = try settled(
@@ -227,18 +227,18 @@ private func router(_ lines: String, vip: String = "10.0.0.9") throws -> Virtual
     let script = "vrrp_script s {\nscript /bin/true\nweight 5\n}\n"
     let track = "track_script {\ns\n}\ntrack_interface {\neth1 weight 4\n}"
     let group = "vrrp_sync_group G {\ngroup {\nV\n}\n"
-    let alone = parseFailover(script + instance(track))
+    let alone = parseFailover(script + instanceText(track))
     #expect(alone.configuration?.routers[0].trackedScripts == [TrackReference("s")])
-    let member = parseFailover(script + instance(track) + group + "}\n")
+    let member = parseFailover(script + instanceText(track) + group + "}\n")
     #expect(member.configuration?.routers[0].trackedScripts == [])
     #expect(member.configuration?.routers[0].trackedInterfaces == [TrackReference("eth1")])
     let weighted = parseFailover(
-      script + instance(track) + group + "sync_group_tracking_weight\n}\n")
+      script + instanceText(track) + group + "sync_group_tracking_weight\n}\n")
     #expect(weighted.configuration?.routers[0].trackedScripts == [TrackReference("s")])
-    let owner = parseFailover(script + instance(track + "\npriority 255"))
+    let owner = parseFailover(script + instanceText(track + "\npriority 255"))
     #expect(owner.configuration?.routers[0].trackedScripts == [])
     let shared = parseFailover(
-      script + instance("priority 255") + group
+      script + instanceText("priority 255") + group
         + "track_script {\ns weight 3\n}\nglobal_tracking\n}")
     #expect(shared.configuration?.groups[0].trackedScripts == [TrackReference("s", weight: 0)])
   }
@@ -251,14 +251,14 @@ private func router(_ lines: String, vip: String = "10.0.0.9") throws -> Virtual
     ("\"/bin/true  $HOME \\$X\"", ["/bin/true", "$HOME", "$X"]),
   ]) func commandsAreSplitAsMeasured(_ text: String, _ words: [String]) throws {
     let result = parseFailover(
-      "vrrp_script s {\nscript \(text)\n}\n" + instance("track_script {\ns\n}"))
+      "vrrp_script s {\nscript \(text)\n}\n" + instanceText("track_script {\ns\n}"))
     #expect(result.configuration?.scripts.first?.command.words == words)
   }
 
   @Test func processes() throws {
     func process(_ lines: String) throws -> TrackedProcess {
       let text =
-        "vrrp_track_process p {\n\(lines)\n}\n" + instance("track_process {\np\n}")
+        "vrrp_track_process p {\n\(lines)\n}\n" + instanceText("track_process {\np\n}")
       return try #require(parseFailover(text).configuration?.processes.first)
     }
     #expect(try process("process x").arguments == .any)
@@ -274,7 +274,7 @@ private func router(_ lines: String, vip: String = "10.0.0.9") throws -> Virtual
       "global_defs {\nvrrp_version 3\nvrrp_mcast_group6 ff02::99\nvrrp_check_unicast_src\n"
         + "vrrp_delay_after_boot 3\nvrrp_vmac_garp_intvl 3\nvrrp_notify_fifo /run/f\n"
         + "vrrp_notify_fifo_script \"/bin/r x\"\n}\n"
-        + instance(
+        + instanceText(
           "v3_checksum_as_v2\nowner_ignore_adverts\nskip_check_adv_addr\nvmac_garp_intvl 3",
           vip: "fe80::7"))
     let router = try #require(result.configuration?.routers.first)
@@ -295,7 +295,7 @@ private func router(_ lines: String, vip: String = "10.0.0.9") throws -> Virtual
     #expect(strict.announcement.lowerPriorityCount == 0)
     #expect(try router("strict_mode\npriority 255").accepts)
     #expect(try router("strict_mode\nversion 3\naccept").accepts)
-    let off = parseFailover("global_defs {\nvrrp_strict\n}\n" + instance("strict_mode off"))
+    let off = parseFailover("global_defs {\nvrrp_strict\n}\n" + instanceText("strict_mode off"))
     #expect(off.configuration?.routers[0].isStrict == false)
   }
 
@@ -305,7 +305,7 @@ private func router(_ lines: String, vip: String = "10.0.0.9") throws -> Virtual
   ]) func mailIsSaidOnce(_ line: String, _ warnings: Int) {
     let result = parseFailover(
       "global_defs {\nnotification_email_from a@b\n\(line)\nsmtp_connect_timeout 3\n}\n"
-        + instance(""))
+        + instanceText(""))
     #expect(result.diagnostics.count == 1)
     #expect(result.warnings.count == warnings)
   }

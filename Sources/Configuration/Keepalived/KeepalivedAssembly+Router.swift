@@ -297,7 +297,7 @@ extension KeepalivedParser {
     }
     result.arpInterval = globals.arpInterval
     result.neighbourInterval = globals.neighbourInterval
-    if let group = arpGroups.first(where: { $0.interfaces.contains(router.interface) }) {
+    if let group = arpGroups[router.interface] {
       result.arpInterval = group.arpInterval ?? result.arpInterval
       result.neighbourInterval = group.neighbourInterval ?? result.neighbourInterval
     }

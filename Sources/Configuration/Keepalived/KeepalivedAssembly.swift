@@ -71,7 +71,7 @@ extension KeepalivedParser {
       groups[index].members = members.filter { member in
         guard let router = routerIndices[member.name] else {
           let near =
-            errorCount < 100
+            diagnostics.count < 100
             ? Spelling.nearest(to: member.name, among: routers.prefix(256).map(\.name)) : nil
           report(
             .warning, at: member.place,

@@ -19,7 +19,7 @@ public enum KeepalivedDialect {
   }
 
   /// Canonical text: every value explicit, defaults of `global_defs` put into the instances.
-  /// Parses back to an equal model, without diagnostics.
+  /// Parses back to an equal model, without a warning.
   public static func print(_ configuration: FailoverConfiguration) -> String {
     var printer = KeepalivedPrinter()
     printer.print(configuration)

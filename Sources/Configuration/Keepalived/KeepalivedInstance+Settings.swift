@@ -75,11 +75,7 @@ extension KeepalivedKeywords {
         "a peer that asks for it would drop our adverts, and two nodes would hold the addresses; "
           + "remove it on every node", .instance, .authentication),
       .line("lvs_sync_daemon_interface", .instance) { parser, line in
-        parser.lvsBlocks =
-          (
-            (parser.lvsBlocks?.names ?? []) + ["'lvs_sync_daemon_interface'"],
-            parser.lvsBlocks?.place ?? line.place()
-          )
+        parser.noteLVS("lvs_sync_daemon_interface", line)
       },
     ]
     + KeepalivedKeyword.idle(

@@ -100,10 +100,12 @@ enum KeepalivedKeywords {
     tables[block.rawValue]
   }
 
-  static func names(of block: KeepalivedBlock) -> [String] {
+  private static let names: [[String]] = KeepalivedBlock.allCases.map { block in
     let names = Array(tables[block.rawValue].keys)
     return block == .top ? names + KeepalivedReader.includeWords : names
   }
+
+  static func names(of block: KeepalivedBlock) -> [String] { names[block.rawValue] }
 
   static let top: [KeepalivedKeyword] = [
     .block("global_defs", .top) { $0.readBlock($1, as: .global) },
@@ -133,11 +135,7 @@ enum KeepalivedKeywords {
     ["virtual_server", "virtual_server_group", "SSL"].map { name in
       .block(name, .top) { parser, opening in
         let words = opening.words.map(\.text).joined(separator: " ")
-        parser.lvsBlocks =
-          (
-            (parser.lvsBlocks?.names ?? []) + ["'\(words)'"],
-            parser.lvsBlocks?.place ?? opening.place()
-          )
+        parser.noteLVS(words, opening)
         parser.skipBlock(opening)
       }
     } + [
@@ -228,7 +226,7 @@ extension KeepalivedParser {
   func readARPGroup(_ opening: KeepalivedStatement) {
     arpGroup = ARPGroupDraft()
     readBlock(opening, as: .arpGroup)
-    arpGroups.append(arpGroup)
+    for name in arpGroup.interfaces where arpGroups[name] == nil { arpGroups[name] = arpGroup }
     if arpGroup.interfaces.isEmpty {
       warning(opening, 0, "'garp_group' names no interface; it is not used")
     }

@@ -33,17 +33,19 @@ final class KeepalivedParser {
   var scripts: [ScriptDraft] = []
   var files: [FileDraft] = []
   var processes: [ProcessDraft] = []
-  var arpGroups: [ARPGroupDraft] = []
+  /// By interface; the first group that names it counts.
+  var arpGroups: [String: ARPGroupDraft] = [:]
   /// Preferences given to rules that name none, counted down for each family.
   var freePreferences: [AddressFamily: UInt32] = [.v4: 16_384, .v6: 16_384]
   /// One warning or note for all of a kind, at the first place.
-  var lvsBlocks: (names: [String], place: Place)?
+  var lvsBlocks: (names: [String], count: Int, place: Place)?
   var mail: (isWanted: Bool, place: Place)?
 
   init(reader: KeepalivedReader) {
     options = reader.options
     statements = reader.statements
     fileOrder = reader.fileOrder
+    dropped = reader.omitted
     for problem in reader.problems { report(problem.severity, at: problem.place, problem.message) }
   }
 
@@ -104,6 +106,13 @@ final class KeepalivedParser {
       }
       if !statement.words.isEmpty { body(statement) }
     }
+  }
+
+  /// One warning names the first few of what belongs to the other half of keepalived.
+  func noteLVS(_ name: String, _ statement: KeepalivedStatement) {
+    if lvsBlocks == nil { lvsBlocks = ([], 0, statement.place()) }
+    lvsBlocks?.count += 1
+    if (lvsBlocks?.names.count ?? 0) < 8 { lvsBlocks?.names.append("'\(name)'") }
   }
 
   func skipBlock(_ opening: KeepalivedStatement) {
@@ -192,8 +201,9 @@ final class KeepalivedParser {
   func finish() -> FailoverParseResult {
     assemble()
     if let lvsBlocks {
-      let names = lvsBlocks.names.prefix(8).joined(separator: ", ")
-      let more = lvsBlocks.names.count > 8 ? " and \(lvsBlocks.names.count - 8) more" : ""
+      let names = lvsBlocks.names.joined(separator: ", ")
+      let rest = lvsBlocks.count - lvsBlocks.names.count
+      let more = rest > 0 ? " and \(rest) more" : ""
       report(
         .warning, at: lvsBlocks.place,
         "no IPVS load balancing here; not used: \(names)\(more). Put the servers into a "

@@ -56,13 +56,26 @@ extension KeepalivedReader {
     }
     let inside = String(decoding: line[(word.endIndex + 1)..<close], as: UTF8.self)
     let rest = Array(line[(close + 1)...])
-    let rounds = keyword == "~LST" ? listRounds(inside) : sequenceRounds(inside, keyword)
+    let rounds: [[(String, String)]]?
+    if keyword == "~LST" {
+      rounds = listRounds(inside)
+    } else {
+      let sequence = sequence(inside, keyword)
+      guard (sequence?.count ?? 0) <= KeepalivedReader.maximumRounds else {
+        exhaust(
+          place,
+          "'\(keyword)(\(inside))' has more than \(KeepalivedReader.maximumRounds) values; nothing "
+            + "after this is read")
+        return true
+      }
+      rounds = sequence?.rounds
+    }
     guard let rounds else {
       report(
         .warning, place,
         "'\(keyword)(\(inside))' is not of the form "
           + (keyword == "~LST" ? "~LST(NAME, value, …)" : "~SEQ(NAME, start, step, end)")
-          + ", or has more than \(KeepalivedReader.maximumRounds) rounds; the line is not used")
+          + "; the line is not used")
       return true
     }
     for round in rounds {
@@ -76,7 +89,24 @@ extension KeepalivedReader {
     return true
   }
 
-  private func sequenceRounds(_ text: String, _ keyword: String) -> [[(String, String)]]? {
+  /// An arithmetic sequence, before it is written out.
+  private struct Sequence {
+    var name: String
+    var start: Int
+    var step: Int
+    var end: Int
+    var radix: Int
+    /// Numbers have 32 bits, so nothing here overflows.
+    var count: Int {
+      let distance = end - start
+      return distance.signum() == -step.signum() ? 0 : distance / step + 1
+    }
+    var rounds: [[(String, String)]] {
+      stride(from: start, through: end, by: step).map { [(name, String($0, radix: radix))] }
+    }
+  }
+
+  private func sequence(_ text: String, _ keyword: String) -> Sequence? {
     let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(trimmed)
     guard (2...4).contains(parts.count), isName(parts[0]) else { return nil }
     let numbers = parts.dropFirst().compactMap(integer)
@@ -84,10 +114,8 @@ extension KeepalivedReader {
     let start = numbers.count > 1 ? numbers[0] : (end > 0 ? 1 : -1)
     let step = numbers.count > 2 ? numbers[1] : (end >= start ? 1 : -1)
     guard step != 0, keyword == "~SEQ" || min(start, end) >= 0 else { return nil }
-    guard (end - start) / step < KeepalivedReader.maximumRounds else { return nil }
-    return stride(from: start, through: end, by: step).map { value in
-      [(parts[0], String(value, radix: keyword == "~SEQx" ? 16 : 10))]
-    }
+    return Sequence(
+      name: parts[0], start: start, step: step, end: end, radix: keyword == "~SEQx" ? 16 : 10)
   }
 
   /// Numbers as C reads them: `0x` and leading zeros mean what they mean there.

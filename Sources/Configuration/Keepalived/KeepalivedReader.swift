@@ -12,6 +12,8 @@ final class KeepalivedReader {
   static let maximumRounds = 65_536
   static let maximumSubstitutions = 200_000
   static let maximumSubstitutedBytes = 8 << 20
+  /// Kept until the parser sorts them among its own.
+  static let maximumProblems = 2000
   static let includeWords: Set<String> = [
     "include", "includer", "includem", "includew", "includeb", "includea",
   ]
@@ -26,6 +28,8 @@ final class KeepalivedReader {
   var statements: [KeepalivedStatement] = []
   var definitions: [String: Definition] = [:]
   var problems: [(severity: Diagnostic.Severity, place: Place, message: String)] = []
+  var omitted = 0
+  private var hasError = false
   var fileOrder: [String: Int] = [:]
   var bytesRead = 0
   var substitutions = 0
@@ -36,6 +40,14 @@ final class KeepalivedReader {
   init(options: KeepalivedOptions) { self.options = options }
 
   func report(_ severity: Diagnostic.Severity, _ place: Place, _ message: String) {
+    // The first error is always kept: without one, what was read would count as complete.
+    guard
+      problems.count < KeepalivedReader.maximumProblems || (severity == .error && !hasError)
+    else {
+      omitted += 1
+      return
+    }
+    if severity == .error { hasError = true }
     problems.append((severity, place, message))
   }
   func exhaust(_ place: Place, _ message: String) {

@@ -147,18 +147,6 @@ struct AcceptanceFilterTests {
     }
   }
 
-  @Test func besideAnotherProcessTheStartFails() throws {
-    try Namespace.run {
-      try Tables.nft("add table inet fairlead_accept")
-      let filter = AcceptanceFilter()
-      _ = try filter.start(configuration("10.0.0.1", accepts: true), isAlone: false)
-      #expect(try Tables.names == "table inet fairlead_accept\n", "it is the other one's")
-      #expect(throws: FailoverError.self) {
-        _ = try filter.start(configuration("10.0.0.1"), isAlone: false)
-      }
-    }
-  }
-
   @Test func aTableThatSomebodyElseOwnsIsAnError() throws {
     try Namespace.run {
       let first = AcceptanceFilter()

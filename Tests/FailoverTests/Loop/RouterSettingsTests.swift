@@ -82,7 +82,7 @@ import VRRP
   @Test func everyRefusalHasWordsWithTheSender() {
     for reason in DropReason.allCases {
       let text = Wording.refusal("VI_1", reason, from: .v4(0x0a00_0002), id: 51)
-      #expect(text.hasPrefix("(VI_1) ") && text.contains("10.0.0.2 "), "\(reason)")
+      #expect(text.hasPrefix("(VI_1) ") && text.contains("10.0.0.2"), "\(reason)")
     }
   }
 }

@@ -27,7 +27,7 @@ final class Recorder<Value: Sendable>: Sendable {
   var values: [Value] { state.withLock { $0.values } }
 
   func wait(
-    within seconds: Double = 30, until isMet: @escaping @Sendable ([Value]) -> Bool
+    within seconds: Double = 120, until isMet: @escaping @Sendable ([Value]) -> Bool
   ) async -> Bool {
     let (stream, continuation) = AsyncStream.makeStream(of: Bool.self)
     let isMetNow = state.withLock { state in
@@ -47,7 +47,7 @@ final class Recorder<Value: Sendable>: Sendable {
 }
 
 extension Recorder where Value == String {
-  func contains(_ part: String, within seconds: Double = 30) async -> Bool {
+  func contains(_ part: String, within seconds: Double = 120) async -> Bool {
     await wait(within: seconds) { $0.contains { $0.contains(part) } }
   }
 }
@@ -82,7 +82,7 @@ final class Scratch: Sendable {
 
   /// Waits until a file of the scratch directory satisfies `isMet`.
   func wait(
-    for name: String, within seconds: Double = 30, _ isMet: (String) -> Bool
+    for name: String, within seconds: Double = 120, _ isMet: (String) -> Bool
   ) async -> Bool {
     let end = ContinuousClock.now + .seconds(seconds)
     while ContinuousClock.now < end {
