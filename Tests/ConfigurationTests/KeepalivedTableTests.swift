@@ -154,7 +154,8 @@ private func router(_ lines: String, vip: String = "10.0.0.9") throws -> Virtual
   @Test func passwordsCutInTheMiddleOfACharacterSurvivePrinting() throws {
     let text = "authentication {\nauth_type PASS\nauth_pass Schl\u{FC}ssel\n}"
     let configuration = try #require(
-      parseFailover(instanceText(text.replacingOccurrences(of: "Schl", with: "Schlues"))).configuration)
+      parseFailover(instanceText(text.replacingOccurrences(of: "Schl", with: "Schlues")))
+        .configuration)
     #expect(configuration.routers[0].password?.count == 8)
     let again = parseFailover(KeepalivedDialect.print(configuration))
     #expect(again.configuration == configuration)
