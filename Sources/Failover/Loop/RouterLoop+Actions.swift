@@ -40,6 +40,7 @@ extension RouterLoop {
     }
     // That the link is down or gone is told by the link's own events: ENETDOWN, ENODEV.
     if let code = problem?.code, code == 100 || code == 19 { return }
+    if problem != nil, links.links[interface]?.isOperational != true { return }
     let code = problem?.code ?? 0
     if code != runtimes[index].sendProblem {
       runtimes[index].sendProblem = code
@@ -247,7 +248,7 @@ extension RouterLoop {
     _ index: Int, to state: RouterState, _ cause: TransitionCause, at now_us: Microseconds
   ) {
     runtimes[index].since_us = now_us
-    runtimes[index].forgetReports()
+    runtimes[index].forgetHolders()
     hasNews = true
     // Back to waiting for its start, with its group: nothing that anybody has been told of.
     if state == .initialize, cause == .recovered { return }

@@ -107,6 +107,7 @@ extension RouterLoop {
       runtimes[index].source = source
       if let source { handle(index, .moved(source), at: now_us) }
     }
+    shareLinkLocal(index)
     let faults = faults(index, outcome)
     if faults != runtimes[index].faults {
       runtimes[index].faults = faults
@@ -171,7 +172,7 @@ extension RouterLoop {
         faults.append(.interfaceDown(name))
       }
     }
-    if runtime.source == nil || (router.tracksSource && !isPresent(router.source)) {
+    if runtime.source == nil || lacksLinkLocal(index) || (router.tracksSource && !isPresent(router.source)) {
       faults.append(.noSource)
     }
     for address in router.addresses + router.excludedAddresses where !address.isUntracked {
@@ -183,6 +184,42 @@ extension RouterLoop {
       if let fault, !faults.contains(fault) { faults.append(fault) }
     }
     return faults + outcome.faults.map { .tracked($0) }
+  }
+
+  /// The interface that sends from a copy of its base's link-local address, and that address. The
+  /// kernel drops the copy when the interface goes down, and the base may come to its own late.
+  private func sharedLinkLocal(_ index: Int) -> (interface: UInt32, address: IPAddress)? {
+    let runtime = runtimes[index]
+    guard runtime.router.family == .v6, runtime.router.source == nil,
+      runtime.router.virtualMAC?.sendsFromBase == false, let link = runtime.virtualMAC,
+      let source = runtime.source
+    else { return nil }
+    return (link.index, IPAddress(source))
+  }
+
+  private func shareLinkLocal(_ index: Int) {
+    guard let (interface, address) = sharedLinkLocal(index),
+      links.links[interface]?.isOperational == true, !links.has(address, on: interface)
+    else { return }
+    var copy = VirtualAddress(address, prefixLength: 64)
+    copy.scope = .link
+    copy.preferredLifetime = .seconds(0)
+    let held = Set(runtimes[index].held.map(\.address.address))
+    do throws(NetlinkError) {
+      for old in links.addresses(of: interface)
+      where old.address.isLinkLocalIPv6 && old.isOurs && !held.contains(old.address) {
+        _ = try keeper.remove(VirtualAddress(old.address, prefixLength: 64), from: interface)
+      }
+      _ = try keeper.add(copy, to: interface)
+      unprocessed += try links.readEvents()
+    } catch {
+      log(.err, "(\(runtimes[index].router.name)) cannot copy \(address): \(error)")
+    }
+  }
+
+  /// It could become master and hold the addresses without a word to anybody.
+  private func lacksLinkLocal(_ index: Int) -> Bool {
+    sharedLinkLocal(index).map { !links.has($0.address, on: $0.interface) } ?? false
   }
 
   private func isPresent(_ address: IPAddress?) -> Bool {

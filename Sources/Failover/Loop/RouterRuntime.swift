@@ -100,13 +100,18 @@ struct RouterRuntime {
     drops[index] &+= 1
   }
 
-  /// Forgets what has been said, so that it is said again when it happens again.
-  mutating func forgetReports() {
-    clashes = []
+  /// In another state, what has been said of others may be said again.
+  mutating func forgetHolders() {
     holders = []
-    otherLists = []
     remarkedLower = []
     strippedReports = 0
     strippedReportAt_us = .min
+  }
+
+  /// With another configuration, everything may be.
+  mutating func forgetReports() {
+    forgetHolders()
+    clashes = []
+    otherLists = []
   }
 }
