@@ -195,6 +195,25 @@ def test_a_fifo_gets_priority_changes_when_asked(
     eventually(lambda: 'INSTANCE "VI_1" MASTER_PRIORITY 120\n' in fifo.text, 10, "the change")
 
 
+@pytest.mark.fairlead_only
+def test_a_fifo_gets_the_states_again_with_a_reload_when_asked(
+    make_cluster: Make, fifo: Fifo
+) -> None:
+    """As keepalived's manual says; its version 2.2.7 writes nothing."""
+    cluster = make_cluster("fairlead")
+    node = cluster.nodes[0]
+    asks = (f"vrrp_notify_fifo {fifo.path}", "fifo_write_vrrp_states_on_reload")
+    node.start(cluster.text(node, FAST.with_(globals=asks)))
+    lines = ['INSTANCE "VI_1" BACKUP 150', 'INSTANCE "VI_1" MASTER 150']
+    fifo.wait_for(lines)
+    for _ in range(2):
+        assert node.reload()
+        lines.append('INSTANCE "VI_1" MASTER 150')
+        fifo.wait_for(lines)
+    node.stop()
+    fifo.wait_for([*lines, 'INSTANCE "VI_1" STOP 150'])
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_a_fifo_script_is_started_and_gets_the_path(make_cluster: Make, role: str) -> None:
     cluster = make_cluster(role)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.cluster import Cluster
+from harness.cluster import Cluster, can_make_macvlan
 from harness.routers import Node, Settings, block
 from harness.waiting import eventually
 
@@ -136,15 +136,6 @@ def test_addresses_have_the_attributes_that_were_written(make_cluster: Make, rol
 
 
 # MARK: virtual MAC addresses
-
-
-def can_make_macvlan(cluster: Cluster) -> bool:
-    try:
-        cluster.client.host.ip("link", "add", "probe", "link", "eth0", "type", "macvlan")
-        cluster.client.host.ip("link", "del", "probe")
-    except AssertionError:
-        return False
-    return True
 
 
 @pytest.mark.parametrize("roles", BOTH_WAYS, ids="-over-".join)

@@ -165,3 +165,12 @@ def is_ready_for_ipv6(node: Node) -> bool:
     return any(each.text.startswith("fe80:") for each in mine) and not any(
         each.is_tentative for each in mine
     )
+
+
+def can_make_macvlan(cluster: Cluster) -> bool:
+    try:
+        cluster.client.host.ip("link", "add", "probe", "link", "eth0", "type", "macvlan")
+        cluster.client.host.ip("link", "del", "probe")
+    except AssertionError:
+        return False
+    return True
