@@ -13,7 +13,6 @@ from harness.waiting import eventually
 Make = Callable[..., Cluster]
 
 FAST = Settings(version=3, interval="0.1", priority=150)
-ROLES = ["fairlead", "keepalived"]
 FIRST, SECOND = ("10.0.0.179/26",), ("10.0.0.180/26",)
 AT_ONCE_SECONDS = 1.0
 
