@@ -172,7 +172,9 @@ extension RouterLoop {
         faults.append(.interfaceDown(name))
       }
     }
-    if runtime.source == nil || lacksLinkLocal(index) || (router.tracksSource && !isPresent(router.source)) {
+    if runtime.source == nil || lacksLinkLocal(index)
+      || (router.tracksSource && !isPresent(router.source))
+    {
       faults.append(.noSource)
     }
     for address in router.addresses + router.excludedAddresses where !address.isUntracked {
