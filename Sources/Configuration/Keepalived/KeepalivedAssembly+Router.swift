@@ -223,10 +223,10 @@ extension KeepalivedParser {
       let meant = KeepalivedParser.rounded(adverts * interval.microseconds + skew3)
       report(
         .warning, at: interval.place,
-        "(\(router.name)) version 2 carries whole seconds: \(interval.text) becomes \(whole), as in keepalived, "
-          + "and a node of this priority takes over after \(now) s (\(adverts) × \(whole) + "
-          + "skew). What was meant is \(meant) s: 'version 3' with 'advert_int "
-          + "\(interval.text)' and no 'authentication', on all nodes")
+        "(\(router.name)) version 2 carries whole seconds: \(interval.text) becomes \(whole), "
+          + "as in keepalived, and a node of this priority takes over after \(now) s "
+          + "(\(adverts) × \(whole) + skew). What was meant is \(meant) s: 'version 3' with "
+          + "'advert_int \(interval.text)' and no 'authentication', on all nodes")
     case .v3:
       let steps = min(max(1, (interval.microseconds + 5_000) / 10_000), 4095)
       router.advertisementInterval = .milliseconds(steps * 10)

@@ -170,7 +170,8 @@ extension KeepalivedKeywords {
       .mail("smtp_alert_vrrp", .line, .global), .mail("smtp_alert_checker", .line, .global),
       .mail("no_email_faults", .line, .global), .mail("no_checker_emails", .line, .global),
       .unsupported(
-        "reload_time_file", .line, "a reload happens when it is asked for, at no set time", .global),
+        "reload_time_file", .line, "a reload happens when it is asked for, at no set time",
+        .global),
       .unsupported(
         "linkbeat_use_polling", .line, "link state comes from the kernel's messages only", .top,
         .global, .instance),
