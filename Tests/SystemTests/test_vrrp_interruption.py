@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.cluster import Cluster
+from harness.netlink import Change
 from harness.process import ManagedProcess, run
 from harness.proxies import FAIRLEAD
 from harness.routers import Node, Settings
@@ -98,7 +99,11 @@ def test_a_stop_does_not_wait_for_whoever_should_read_stderr(
         1, 5, port=node.host.port, since=since, where=lambda advert: advert.priority == 0
     )[0]
     eventually(lambda: node.holds_none(cluster.virtual), 5, "the address is given up")
-    gone = [each for each in node.monitor.of(cluster.target, known) if not each.is_there][0]
+
+    def removals() -> list[Change]:
+        return [each for each in node.monitor.of(cluster.target, known) if not each.is_there]
+
+    gone = eventually(removals, 5, "the monitor has seen it go")[0]
     assert last.time - begin < 2 and gone.time - begin < 2
     assert node.process is not None
     assert node.process.wait(10) == 0
