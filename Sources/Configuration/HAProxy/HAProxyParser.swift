@@ -1,6 +1,6 @@
 // Walks lines and sections, finds each keyword's function in the table, collects diagnostics.
 
-final class HAProxyParser {
+final class HAProxyParser: DiagnosticSink {
   static let proxySections: Set<String> = ["defaults", "frontend", "listen", "backend"]
   /// Sections that are read over, and what that means for the reader of the file.
   static let skippedSections: [String: String] = [
@@ -25,6 +25,7 @@ final class HAProxyParser {
   static let maximumEnvironment = 1 << 20
   var environmentBytes = 0
   var environment: [String: String]
+  static var maximumDiagnostics: Int { HAProxyDialect.maximumDiagnostics }
   var diagnostics: [Diagnostic] = []
   var fileOrder: [String: Int] = [:]
   var dropped = 0
@@ -54,22 +55,6 @@ final class HAProxyParser {
 
   // MARK: Diagnostics
 
-  func report(_ severity: Diagnostic.Severity, at place: Place, _ message: String) {
-    if severity == .error { errorCount += 1 }
-    // The first error is always kept, so that "nil means an error is listed" holds.
-    guard
-      diagnostics.count < HAProxyDialect.maximumDiagnostics
-        || (severity == .error && errorCount == 1)
-    else {
-      dropped += 1
-      return
-    }
-    let shown = message.utf8.count > 2000 ? String(message.prefix(1000)) + "…" : message
-    diagnostics.append(
-      Diagnostic(
-        severity, file: place.source.file, line: place.source.number, column: place.column,
-        length: place.length, message: shown, sourceLine: place.source.text))
-  }
   func error(_ line: Line, _ index: Int, _ message: String) {
     report(.error, at: Place(line, index), message)
   }

@@ -78,11 +78,7 @@ extension KeepalivedParser {
   }
 
   func readGroup(_ opening: KeepalivedStatement) {
-    guard let name = opening.text(1), !name.isEmpty else {
-      warning(opening, 1, "'vrrp_sync_group' expects a name; it is not used")
-      return skipBlock(opening)
-    }
-    rejectExtra(opening, after: 1)
+    guard let name = blockName(opening) else { return }
     guard groupIndices[name] == nil else {
       warning(opening, 1, "there is a vrrp_sync_group '\(name)' already; this one is not used")
       return skipBlock(opening)

@@ -1,7 +1,7 @@
 // Walks statements and blocks, finds each keyword's function in the table, collects
 // diagnostics.
 
-final class KeepalivedParser {
+final class KeepalivedParser: DiagnosticSink {
   static let maximumDiagnostics = 1000
   let options: KeepalivedOptions
   let statements: [KeepalivedStatement]
@@ -51,22 +51,6 @@ final class KeepalivedParser {
 
   // MARK: Diagnostics
 
-  func report(_ severity: Diagnostic.Severity, at place: Place, _ message: String) {
-    if severity == .error { errorCount += 1 }
-    // The first error is always kept, so that "nil means an error is listed" holds.
-    guard
-      diagnostics.count < KeepalivedParser.maximumDiagnostics
-        || (severity == .error && errorCount == 1)
-    else {
-      dropped += 1
-      return
-    }
-    let shown = message.utf8.count > 2000 ? String(message.prefix(1000)) + "…" : message
-    diagnostics.append(
-      Diagnostic(
-        severity, file: place.source.file, line: place.source.number, column: place.column,
-        length: place.length, message: shown, sourceLine: place.source.text))
-  }
   func error(_ statement: KeepalivedStatement, _ index: Int, _ message: String) {
     report(.error, at: statement.place(index), message)
   }

@@ -22,7 +22,8 @@ extension KeepalivedParser {
 }
 
 /// Reads one route. Anything wrong drops the whole route: half a route may lead elsewhere.
-struct RouteReader {
+struct RouteReader: KeepalivedPathReader {
+  static let subject = "route"
   let parser: KeepalivedParser
   let line: KeepalivedStatement
   var index = 0
@@ -39,25 +40,6 @@ struct RouteReader {
   init(parser: KeepalivedParser, line: KeepalivedStatement) {
     self.parser = parser
     self.line = line
-  }
-
-  mutating func fail(_ index: Int, _ message: String, near: String? = nil) {
-    if !isBroken {
-      parser.warning(
-        line, index, message + "; the route is not used" + HAProxyParser.hint(near))
-    }
-    isBroken = true
-  }
-
-  /// The word after the current one.
-  mutating func value() -> String? {
-    let word = line.words[index].text
-    index += 1
-    guard let text = line.text(index), !text.isEmpty else {
-      fail(index, "'\(word)' expects a value")
-      return nil
-    }
-    return text
   }
 
   mutating func number(_ range: ClosedRange<Int>) -> Int? {

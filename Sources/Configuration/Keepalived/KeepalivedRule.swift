@@ -29,7 +29,8 @@ extension KeepalivedParser {
 }
 
 /// Reads one rule. Anything wrong drops the whole rule: half a rule matches too much.
-struct RuleReader {
+struct RuleReader: KeepalivedPathReader {
+  static let subject = "rule"
   let parser: KeepalivedParser
   let line: KeepalivedStatement
   var index = 0
@@ -40,24 +41,6 @@ struct RuleReader {
   init(parser: KeepalivedParser, line: KeepalivedStatement) {
     self.parser = parser
     self.line = line
-  }
-
-  mutating func fail(_ index: Int, _ message: String, near: String? = nil) {
-    if !isBroken {
-      parser.warning(
-        line, index, message + "; the rule is not used" + HAProxyParser.hint(near))
-    }
-    isBroken = true
-  }
-
-  mutating func value() -> String? {
-    let word = line.words[index].text
-    index += 1
-    guard let text = line.text(index), !text.isEmpty else {
-      fail(index, "'\(word)' expects a value")
-      return nil
-    }
-    return text
   }
 
   mutating func read() -> VirtualRule? {

@@ -216,12 +216,19 @@ extension KeepalivedParser {
 
   // MARK: Blocks
 
-  func readScript(_ opening: KeepalivedStatement) {
+  /// The name that a block begins with; without one the block is not used.
+  func blockName(_ opening: KeepalivedStatement) -> String? {
     guard let name = opening.text(1), !name.isEmpty else {
-      warning(opening, 1, "'vrrp_script' expects a name; it is not used")
-      return skipBlock(opening)
+      warning(opening, 1, "'\(opening.keyword)' expects a name; it is not used")
+      skipBlock(opening)
+      return nil
     }
     rejectExtra(opening, after: 1)
+    return name
+  }
+
+  func readScript(_ opening: KeepalivedStatement) {
+    guard let name = blockName(opening) else { return }
     script = ScriptDraft(name: name, place: opening.place(1))
     readBlock(opening, as: .script)
     guard let draft = script else { return }
@@ -237,11 +244,7 @@ extension KeepalivedParser {
   }
 
   func readTrackFile(_ opening: KeepalivedStatement) {
-    guard let name = opening.text(1), !name.isEmpty else {
-      warning(opening, 1, "'\(opening.keyword)' expects a name; it is not used")
-      return skipBlock(opening)
-    }
-    rejectExtra(opening, after: 1)
+    guard let name = blockName(opening) else { return }
     file = FileDraft(place: opening.place(1), file: TrackedFile(name: name, path: ""))
     readBlock(opening, as: .trackFile)
     guard let draft = file else { return }
@@ -257,11 +260,7 @@ extension KeepalivedParser {
   }
 
   func readTrackProcess(_ opening: KeepalivedStatement) {
-    guard let name = opening.text(1), !name.isEmpty else {
-      warning(opening, 1, "'vrrp_track_process' expects a name; it is not used")
-      return skipBlock(opening)
-    }
-    rejectExtra(opening, after: 1)
+    guard let name = blockName(opening) else { return }
     process = ProcessDraft(
       place: opening.place(1), process: TrackedProcess(name: name, process: ""))
     readBlock(opening, as: .trackProcess)

@@ -94,11 +94,12 @@ public final class LinkTable {
     return (own.first { $0.scope == .global } ?? own.first { $0.scope == .link })?.address
   }
 
-  /// A usable link-local IPv6 address that is not a virtual one.
-  public func linkLocalIPv6(of index: UInt32) -> IPAddress? {
+  /// A usable link-local IPv6 address that is not a virtual one: not of our making, which old
+  /// kernels do not tell, and not among `virtual`.
+  public func linkLocalIPv6(of index: UInt32, besides virtual: Set<IPAddress> = []) -> IPAddress? {
     addresses(of: index).first {
       $0.address.isLinkLocalIPv6 && !$0.isTentative && !$0.hasFailedDuplicateDetection
-        && !$0.isOurs
+        && !$0.isOurs && !virtual.contains($0.address)
     }?.address
   }
 

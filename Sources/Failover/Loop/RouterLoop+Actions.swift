@@ -81,28 +81,8 @@ extension RouterLoop {
         log(.err, "(\(router.name)) cannot add \(want.address.address): \(error)")
       }
     }
-    for route in runtimes[index].heldRoutes where !router.routes.contains(route) {
-      remove(route, of: index)
-    }
-    for route in router.routes where !runtimes[index].heldRoutes.contains(route) {
-      do throws(NetlinkError) {
-        _ = try keeper.add(route)
-        runtimes[index].heldRoutes.append(route)
-      } catch {
-        log(.err, "(\(router.name)) cannot add a route: \(error)")
-      }
-    }
-    for rule in runtimes[index].heldRules where !router.rules.contains(rule) {
-      remove(rule, of: index)
-    }
-    for rule in router.rules where !runtimes[index].heldRules.contains(rule) {
-      do throws(NetlinkError) {
-        _ = try keeper.add(rule)
-        runtimes[index].heldRules.append(rule)
-      } catch {
-        log(.err, "(\(router.name)) cannot add a rule: \(error)")
-      }
-    }
+    acquire(router.routes, \.heldRoutes, of: index)
+    acquire(router.rules, \.heldRules, of: index)
     watchHolders()
   }
 
@@ -115,24 +95,16 @@ extension RouterLoop {
 
   /// The kernel takes routes away with the address or the interface that they need.
   func reassertPaths(_ index: Int) {
-    for route in runtimes[index].heldRoutes {
-      do throws(NetlinkError) { _ = try keeper.add(route) } catch {
-        log(.err, "(\(runtimes[index].router.name)) cannot put a route back: \(error)")
-      }
-    }
-    for rule in runtimes[index].heldRules {
-      do throws(NetlinkError) { _ = try keeper.add(rule) } catch {
-        log(.err, "(\(runtimes[index].router.name)) cannot put a rule back: \(error)")
-      }
-    }
+    reassert(runtimes[index].heldRoutes, of: index)
+    reassert(runtimes[index].heldRules, of: index)
   }
 
   /// In the reverse of the order in which they came.
   private func release(_ index: Int) {
     announcements.removeAll(of: index)
     runtimes[index].restoreAt_us = nil
-    for rule in runtimes[index].heldRules.reversed() { remove(rule, of: index) }
-    for route in runtimes[index].heldRoutes.reversed() { remove(route, of: index) }
+    for rule in runtimes[index].heldRules.reversed() { remove(rule, \.heldRules, of: index) }
+    for route in runtimes[index].heldRoutes.reversed() { remove(route, \.heldRoutes, of: index) }
     for held in runtimes[index].held.reversed() { remove(held, of: index) }
     watchHolders()
   }
@@ -165,17 +137,36 @@ extension RouterLoop {
     }
   }
 
-  private func remove(_ route: VirtualRoute, of index: Int) {
-    runtimes[index].heldRoutes.removeAll { $0 == route }
-    do throws(NetlinkError) { _ = try keeper.remove(route) } catch {
-      log(.err, "(\(runtimes[index].router.name)) cannot remove a route: \(error)")
+  private func acquire<Path: KernelPath>(
+    _ wanted: [Path], _ held: WritableKeyPath<RouterRuntime, [Path]>, of index: Int
+  ) {
+    for path in runtimes[index][keyPath: held] where !wanted.contains(path) {
+      remove(path, held, of: index)
+    }
+    for path in wanted where !runtimes[index][keyPath: held].contains(path) {
+      do throws(NetlinkError) {
+        try path.add(by: keeper)
+        runtimes[index][keyPath: held].append(path)
+      } catch {
+        log(.err, "(\(runtimes[index].router.name)) cannot add \(Path.word): \(error)")
+      }
     }
   }
 
-  private func remove(_ rule: VirtualRule, of index: Int) {
-    runtimes[index].heldRules.removeAll { $0 == rule }
-    do throws(NetlinkError) { _ = try keeper.remove(rule) } catch {
-      log(.err, "(\(runtimes[index].router.name)) cannot remove a rule: \(error)")
+  private func reassert<Path: KernelPath>(_ held: [Path], of index: Int) {
+    for path in held {
+      do throws(NetlinkError) { try path.add(by: keeper) } catch {
+        log(.err, "(\(runtimes[index].router.name)) cannot put \(Path.word) back: \(error)")
+      }
+    }
+  }
+
+  private func remove<Path: KernelPath>(
+    _ path: Path, _ held: WritableKeyPath<RouterRuntime, [Path]>, of index: Int
+  ) {
+    runtimes[index][keyPath: held].removeAll { $0 == path }
+    do throws(NetlinkError) { try path.remove(by: keeper) } catch {
+      log(.err, "(\(runtimes[index].router.name)) cannot remove \(Path.word): \(error)")
     }
   }
 

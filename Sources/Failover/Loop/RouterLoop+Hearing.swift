@@ -14,7 +14,6 @@ extension RouterLoop {
       // The packet did not get as far as to name a router: everybody's who listens there.
       for index in routersListening(on: interface, family: family) {
         runtimes[index].count(reason)
-        hasNews = true
       }
     }
   }
@@ -58,7 +57,6 @@ extension RouterLoop {
 
   private func refuse(_ index: Int, _ reason: DropReason, from source: ProtocolAddress) {
     runtimes[index].count(reason)
-    hasNews = true
     if reason == .ownerIgnores { return }
     let clash = RouterRuntime.Clash(source: source, reason: reason)
     guard runtimes[index].clashes.count < Limits.clashes,

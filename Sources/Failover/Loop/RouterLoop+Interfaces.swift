@@ -236,19 +236,15 @@ extension RouterLoop {
     guard let base = runtime.base else { return nil }
     let virtual = Set(
       runtimes.flatMap { $0.router.addresses + $0.router.excludedAddresses }.map(\.address))
-    let own = links.addresses(of: base).filter { address in
-      address.address.family == runtime.router.family && !address.isOurs
-        && !virtual.contains(address.address)
-    }
     let found =
       switch runtime.router.family {
-      case .v4: own.first { !$0.isSecondary }
-      case .v6:
-        own.first { address in
-          address.address.isLinkLocalIPv6 && !address.isTentative
-            && !address.hasFailedDuplicateDetection
-        }
+      case .v4:
+        links.addresses(of: base).first {
+          $0.address.family == .v4 && !$0.isSecondary && !$0.isOurs
+            && !virtual.contains($0.address)
+        }?.address
+      case .v6: links.linkLocalIPv6(of: base, besides: virtual)
       }
-    return found.map { ProtocolAddress($0.address) }
+    return found.map { ProtocolAddress($0) }
   }
 }
