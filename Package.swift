@@ -24,12 +24,15 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
     // Without its Foundation trait: the daemon does not link Foundation.
     .package(
       url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.2", traits: []),
   ],
   targets: [
-    .target(name: "Configuration", swiftSettings: strict),
+    .target(
+      name: "Configuration", dependencies: [.product(name: "Yams", package: "Yams")],
+      swiftSettings: strict),
     .target(name: "CLinux"),
     .target(name: "Kernel", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "VRRP", swiftSettings: strict),

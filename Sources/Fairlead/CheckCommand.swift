@@ -19,11 +19,14 @@ struct CheckCommand: ParsableCommand {
   @Flag(name: .customLong("print"), help: "Print the configuration as it was understood.")
   var printsResult = false
 
-  @Argument(help: "haproxy.cfg and keepalived.conf files, or directories of *.cfg files.")
+  @Option(help: "Which node of a fairlead.yaml to look at; this machine finds itself otherwise.")
+  var node: String?
+
+  @Argument(help: "A fairlead.yaml, or haproxy.cfg and keepalived.conf files or directories.")
   var files: [String]
 
   func run() throws {
-    let loaded = ConfigurationLoader.load(files)
+    let loaded = ConfigurationLoader.load(files, node: node)
     Console.show(loaded.diagnostics, notes: verbose)
     loaded.problems.forEach(Console.say)
     guard let halves = loaded.halves else {

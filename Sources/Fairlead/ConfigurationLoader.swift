@@ -23,7 +23,8 @@ struct LoadedConfiguration {
 enum ConfigurationLoader {
   private typealias File = (path: String, bytes: [UInt8])
 
-  static func load(_ paths: [String]) -> LoadedConfiguration {
+  /// `node` is which node of a native file this machine is; nil lets it find itself.
+  static func load(_ paths: [String], node: String? = nil) -> LoadedConfiguration {
     var loaded = LoadedConfiguration()
     let files: [File]
     do {
@@ -38,8 +39,11 @@ enum ConfigurationLoader {
     }
     var proxyFiles: [File] = []
     var failoverFiles: [File] = []
+    var nativeFiles: [File] = []
     for file in files {
-      if HAProxyDialect.recognises(file.bytes) {
+      if NativeDialect.recognises(file.bytes) {
+        nativeFiles.append(file)
+      } else if HAProxyDialect.recognises(file.bytes) {
         proxyFiles.append(file)
       } else if KeepalivedDialect.recognises(file.bytes) {
         failoverFiles.append(file)
@@ -49,10 +53,22 @@ enum ConfigurationLoader {
         loaded.problems.append(
           "\(file.path): this is neither a haproxy.cfg (it does not begin with a section such as"
             + " 'global' or 'defaults') nor a keepalived.conf (with blocks such as"
-            + " 'vrrp_instance NAME {')")
+            + " 'vrrp_instance NAME {') nor a fairlead.yaml (with keys such as 'frontends:')")
       }
     }
+    if let native = nativeFiles.first, !proxyFiles.isEmpty || !failoverFiles.isEmpty {
+      loaded.problems.append(
+        "\(native.path): a native file describes everything; run it without other files, or make"
+          + " one of them all with 'fairlead convert'")
+    }
+    if let node, nativeFiles.isEmpty {
+      loaded.problems.append("--node \(node): only a native file (fairlead.yaml) has nodes")
+    }
     guard loaded.problems.isEmpty else { return loaded }
+    if !nativeFiles.isEmpty {
+      loadNative(nativeFiles, node, &loaded)
+      return loaded
+    }
     var halves = LoadedConfiguration.Halves()
     if !proxyFiles.isEmpty { halves.proxy = loadProxy(proxyFiles, &loaded) }
     if !failoverFiles.isEmpty {
@@ -74,6 +90,23 @@ enum ConfigurationLoader {
     let result = HAProxyDialect.parse(files: files)
     loaded.diagnostics += result.diagnostics
     guard let configuration = result.configuration else { return nil }
+    validateChecks(configuration, &loaded)
+    return configuration
+  }
+
+  private static func loadNative(
+    _ files: [File], _ node: String?, _ loaded: inout LoadedConfiguration
+  ) {
+    let result = NativeDialect.parse(files: files, options: ThisMachine.options(node: node))
+    loaded.diagnostics += result.diagnostics
+    if let proxy = result.proxy { validateChecks(proxy, &loaded) }
+    guard result.document != nil, loaded.problems.isEmpty else { return }
+    loaded.halves = LoadedConfiguration.Halves(proxy: result.proxy, failover: result.failover)
+  }
+
+  private static func validateChecks(
+    _ configuration: ProxyConfiguration, _ loaded: inout LoadedConfiguration
+  ) {
     for target in CheckTarget.all(in: configuration) {
       do {
         try target.validate()
@@ -82,7 +115,6 @@ enum ConfigurationLoader {
         loaded.problems.append((origin.isEmpty ? "" : origin + ": error: ") + "\(error)")
       }
     }
-    return configuration
   }
 
   /// A file of blanks and comments counts as well: HAProxy reads those.

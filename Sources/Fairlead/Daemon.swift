@@ -24,7 +24,7 @@ enum DaemonEvent: Sendable {
 /// Where a daemon's configuration comes from.
 enum ConfigurationSource: Sendable {
   /// Read at start and at every reload.
-  case files([String])
+  case files([String], node: String? = nil)
   /// Made by the program itself; every signal that ends or reloads a daemon ends this one.
   case ready(ProxyConfiguration)
 }
@@ -128,8 +128,8 @@ actor Daemon {
   private func load() -> LoadedConfiguration.Halves? {
     switch source {
     case .ready(let configuration): return LoadedConfiguration.Halves(proxy: configuration)
-    case .files(let files):
-      let loaded = ConfigurationLoader.load(files)
+    case .files(let files, let node):
+      let loaded = ConfigurationLoader.load(files, node: node)
       Console.show(loaded.diagnostics, say: say)
       loaded.problems.forEach(say)
       return loaded.halves

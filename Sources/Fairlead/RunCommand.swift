@@ -7,7 +7,7 @@ import Glibc
 struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Runs configuration files: a haproxy.cfg, a keepalived.conf, or both.",
+    abstract: "Runs a fairlead.yaml, or a haproxy.cfg, a keepalived.conf, or both.",
     discussion: """
       SIGTERM and SIGINT stop at once: masters resign and give their addresses up first. SIGUSR1 \
       gives addresses up, stops accepting and ends when the last session ends, or after \
@@ -27,7 +27,10 @@ struct RunCommand: AsyncParsableCommand {
     help: "Keep memory from being swapped out while virtual routers run.")
   var lockMemory = true
 
-  @Argument(help: "haproxy.cfg and keepalived.conf files, or directories of *.cfg files.")
+  @Option(help: "Which node of a fairlead.yaml this machine is; it finds itself otherwise.")
+  var node: String?
+
+  @Argument(help: "A fairlead.yaml, or haproxy.cfg and keepalived.conf files or directories.")
   var files: [String]
 
   func validate() throws {
@@ -41,7 +44,7 @@ struct RunCommand: AsyncParsableCommand {
     options.realtimePriority = realtimePriority
     options.locksMemory = lockMemory
     let printer = try ConsolePrinter()
-    let daemon = Daemon(.files(files), failoverOptions: options, say: printer.say)
+    let daemon = Daemon(.files(files, node: node), failoverOptions: options, say: printer.say)
     let status = await daemon.run()
     printer.finish()
     if status != 0 { throw ExitCode(status) }

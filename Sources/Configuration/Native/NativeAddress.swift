@@ -1,0 +1,98 @@
+// Addresses as the native file writes them: `10.0.0.1:6443`, `[::1]:6443`, `*:80`, `name:6443`.
+
+enum NativeAddress {
+  /// Where to listen. A port alone listens on every IPv4 address.
+  static func listening(_ reader: NativeReader, _ value: NativeValue) -> SocketAddress? {
+    let text = value.text ?? ""
+    if let port = HAProxyUnits.integer(text, in: 1...65535) {
+      return .ip(.v4(0), port: UInt16(port))
+    }
+    if let (host, port) = split(text) {
+      if host == "*" || host.isEmpty { return .ip(.v4(0), port: port) }
+      if let address = IPAddress(host) { return .ip(address, port: port) }
+    }
+    reader.report(
+      at: value, "expected an address and a port to listen on, such as 0.0.0.0:6443 or '[::]:6443'")
+    return nil
+  }
+
+  static func server(_ reader: NativeReader, _ value: NativeValue) -> Server.Endpoint? {
+    if let (host, port) = split(value.text ?? "") {
+      if let address = IPAddress(host), !address.isUnspecified {
+        return Server.Endpoint(host: .ip(address), port: .fixed(port))
+      }
+      if isName(host) { return Server.Endpoint(host: .name(host), port: .fixed(port)) }
+    }
+    reader.report(
+      at: value, "expected an address or a name, and a port, such as 10.0.0.21:6443")
+    return nil
+  }
+
+  static func print(_ endpoint: Server.Endpoint) -> String {
+    guard case .fixed(let port) = endpoint.port else { return "" }
+    switch endpoint.host {
+    case .ip(let address): return SocketAddress.ip(address, port: port).description
+    case .name(let name): return "\(name):\(port)"
+    default: return ""
+    }
+  }
+
+  /// The host without brackets, and the port, 1...65535.
+  private static func split(_ text: String) -> (String, UInt16)? {
+    guard let colon = text.utf8.lastIndex(of: 58),
+      let port = HAProxyUnits.integer(String(text[text.index(after: colon)...]), in: 1...65535)
+    else { return nil }
+    var host = String(text[..<colon])
+    if host.hasPrefix("["), host.hasSuffix("]") {
+      host = String(host.dropFirst().dropLast())
+      guard host.utf8.contains(58) else { return nil }
+    } else if host.utf8.contains(58) {
+      return nil
+    }
+    return (host, UInt16(port))
+  }
+
+  /// Letters, and not only digits and dots: that would be a broken address.
+  private static func isName(_ host: String) -> Bool {
+    guard (1...253).contains(host.utf8.count), host.utf8.first != 45 else { return false }
+    let isWord = host.utf8.allSatisfy {
+      switch $0 {
+      case 45, 46, 48...57, 65...90, 95, 97...122: true
+      default: false
+      }
+    }
+    return isWord && !host.utf8.allSatisfy { $0 == 46 || (48...57).contains($0) }
+  }
+
+  /// `10.0.0.179/26`; without a length the address alone.
+  static func prefixed(
+    _ reader: NativeReader, _ value: NativeValue
+  ) -> (address: IPAddress, prefix: UInt8)? {
+    let parts = (value.text ?? "").split(
+      separator: "/", maxSplits: 1, omittingEmptySubsequences: false
+    ).map(String.init)
+    guard let first = parts.first, let address = IPAddress(first) else {
+      reader.report(at: value, "expected an address with its prefix length, such as 10.0.0.179/26")
+      return nil
+    }
+    let most = address.family == .v4 ? 32 : 128
+    guard parts.count == 2 else { return (address, UInt8(most)) }
+    guard let length = HAProxyUnits.integer(parts[1], in: 1...most) else {
+      reader.report(at: value, "the prefix length is 1 to \(most)")
+      return nil
+    }
+    return (address, UInt8(length))
+  }
+
+  static func contains(_ address: IPAddress, in network: IPAddress, prefix: UInt8) -> Bool {
+    switch (address, network) {
+    case (.v4(let a), .v4(let b)):
+      return prefix == 0 || prefix <= 32 && (a ^ b) >> (32 - UInt32(prefix)) == 0
+    case (.v6(let aHigh, let aLow), .v6(let bHigh, let bLow)):
+      if prefix == 0 { return true }
+      if prefix <= 64 { return (aHigh ^ bHigh) >> (64 - UInt64(prefix)) == 0 }
+      return aHigh == bHigh && prefix <= 128 && (aLow ^ bLow) >> (128 - UInt64(prefix)) == 0
+    default: return false
+    }
+  }
+}

@@ -1,0 +1,122 @@
+// From what the file says for all nodes to what this node does.
+
+struct NativeAssembly {
+  let reader: NativeReader
+  let document: NativeDocument
+  let options: NativeOptions
+  let node: NativeNode?
+
+  init(reader: NativeReader, document: NativeDocument, options: NativeOptions) {
+    self.reader = reader
+    self.document = document
+    self.options = options
+    node = NativeAssembly.find(document.nodes, options)
+  }
+
+  /// `--node`, then the host name in full or its first part, then an address.
+  static func find(_ nodes: [NativeNode], _ options: NativeOptions) -> NativeNode? {
+    if let name = options.node { return nodes.first { $0.name == name } }
+    let full = options.hostName.lowercased()
+    func short(_ name: String) -> String { String(name.lowercased().prefix { $0 != "." }) }
+    if let node = nodes.first(where: { $0.name.lowercased() == full }) { return node }
+    let sameShort = nodes.filter { short($0.name) == short(full) }
+    if sameShort.count == 1, !full.isEmpty { return sameShort[0] }
+    // Addresses that several nodes could have are no proof; the file holds none twice.
+    let own = Set(options.addresses.map(\.address))
+    return nodes.first { !own.isDisjoint(with: $0.addresses) }
+  }
+
+  /// nil without virtual addresses, or when an error has been reported.
+  func failover() -> FailoverConfiguration? {
+    guard !document.nodes.isEmpty else {
+      if let name = options.node {
+        reader.report(line: 0, column: 0, "--node \(name): the file has no 'nodes'")
+      }
+      return nil
+    }
+    guard let node else {
+      // The proxy half is the same on every node, and does not ask.
+      guard !document.virtualAddresses.isEmpty || options.node != nil else { return nil }
+      let known = document.nodes.map {
+        "\($0.name) (\($0.addresses.map { "\($0)" }.joined(separator: ", ")))"
+      }.joined(separator: ", ")
+      let who =
+        options.node.map { "there is no node '\($0)' in this file" }
+        ?? "this machine is none of the file's nodes: neither its name '\(options.hostName)' nor "
+        + "an address of its interfaces is there"
+      reader.report(
+        line: 0, column: 0,
+        who + "; the nodes are \(known)" + (options.node == nil ? "; --node NAME says which" : ""))
+      return nil
+    }
+    guard !document.virtualAddresses.isEmpty else { return nil }
+    var result = FailoverConfiguration()
+    result.global.routerID = node.name
+    result.routers = document.virtualAddresses.compactMap { router($0, node) }
+    return result
+  }
+
+  /// 200, 190, 180 … by the place in the list: room to put a keepalived peer between.
+  static func members(
+    _ address: NativeVirtualAddress, _ document: NativeDocument
+  ) -> [(node: NativeNode, priority: UInt8)] {
+    let listed = address.nodes ?? document.nodes.map { NativeVirtualAddress.Member($0.name) }
+    return listed.enumerated().compactMap { index, member in
+      guard let node = document.nodes.first(where: { $0.name == member.node }) else { return nil }
+      return (node, member.priority ?? UInt8(clamping: max(1, 200 - 10 * index)))
+    }
+  }
+
+  private func router(_ address: NativeVirtualAddress, _ node: NativeNode) -> VirtualRouter? {
+    let members = NativeAssembly.members(address, document)
+    guard let own = members.first(where: { $0.node.name == node.name }),
+      let family = address.addresses.first?.address.family
+    else { return nil }
+    guard let interface = interface(address, node) else {
+      reader.report(
+        line: 0, column: 0,
+        "virtual address '\(address.effectiveName)': no interface of this machine has an address "
+          + "of node '\(node.name)'; name it: nodes.\(node.name).interface")
+      return nil
+    }
+    var router = VirtualRouter(
+      name: address.effectiveName, origin: address.origin, interface: interface,
+      id: address.effectiveRouterID)
+    router.family = family
+    router.version = address.effectiveVersion
+    router.priority = own.priority
+    router.advertisementInterval = address.effectiveInterval
+    router.addresses = address.addresses
+    router.preemption = address.preempt ? .immediate : .never
+    if let password = address.password {
+      let bytes = Array(password.utf8)
+      router.password = bytes + [UInt8](repeating: 0, count: max(0, 8 - bytes.count))
+    }
+    let others = members.filter { $0.node.name != node.name }
+    let peers = others.compactMap { NativeAssembly.exchangeAddress($0.node, family) }
+    if let source = NativeAssembly.exchangeAddress(node, family), !address.multicast,
+      !others.isEmpty, peers.count == others.count
+    {
+      router.source = source
+      router.peers = peers.map { UnicastPeer($0) }
+      // Everybody's address is known: an advert from elsewhere is not from a node.
+      router.checksUnicastSource = true
+    }
+    return router
+  }
+
+  /// Adverts of VRRP over IPv6 come from link-local addresses; others can be peers as well.
+  static func exchangeAddress(_ node: NativeNode, _ family: AddressFamily) -> IPAddress? {
+    node.addresses.first { $0.family == family }
+  }
+
+  private func interface(_ address: NativeVirtualAddress, _ node: NativeNode) -> String? {
+    if let name = address.interface ?? node.interface { return name }
+    let own = options.addresses.filter { node.addresses.contains($0.address) }
+    guard let virtual = address.addresses.first?.address else { return nil }
+    let near = own.first {
+      NativeAddress.contains(virtual, in: $0.address, prefix: $0.prefixLength)
+    }
+    return (near ?? own.first)?.interface
+  }
+}

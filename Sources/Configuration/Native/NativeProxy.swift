@@ -1,0 +1,224 @@
+// Frontends, backends and servers of the native file: their defaults and their keys.
+
+/// One entry of `frontends`.
+struct NativeFrontend {
+  var model: Frontend
+  /// What all of its `listen` addresses share.
+  var bind: Bind
+  var listen: [(address: SocketAddress, origin: String)] = []
+
+  init(name: String) {
+    model = Frontend(name: name)
+    model.timeoutClient = NativeDefaults.idleTimeout
+    model.keepalive = NativeDefaults.clientKeepalive
+    bind = Bind(addresses: [])
+  }
+
+  static var keys: [NativeKey<NativeFrontend>] {
+    [
+      NativeKey(
+        "name", \.model.name, read: { $0.name($1) }, print: { .scalar($0) }),
+      NativeKey("listen", \.listen, read: readListen, print: printListen),
+      NativeKey(
+        "backend", \.model.defaultBackend, read: { $0.name($1) },
+        print: { $0.map { .scalar($0) } }),
+      .time("idleTimeout", \.model.timeoutClient),
+      NativeKey(
+        "keepalive", \.model.keepalive, read: NativeDefaults.readKeepalive,
+        print: NativeDefaults.printKeepalive),
+      .number("maxConnections", \.model.maxconn, 1...10_000_000),
+      .flag("acceptProxy", \.bind.acceptProxy),
+      .word("interface", \.bind.interface),
+    ]
+  }
+
+  private static func readListen(
+    _ reader: NativeReader, _ value: NativeValue
+  ) -> [(address: SocketAddress, origin: String)]? {
+    reader.elements(value, acceptsOne: true).compactMap { element in
+      guard let address = NativeAddress.listening(reader, element) else { return nil }
+      return (address, reader.origin(element).description)
+    }
+  }
+
+  private static func printListen(
+    _ listen: [(address: SocketAddress, origin: String)]
+  ) -> NativeOutput? {
+    let items = listen.map { NativeOutput.scalar($0.address.description) }
+    return items.count == 1 ? items[0] : .list(items)
+  }
+}
+
+/// One entry of `backends`, or the short form at the top of the file.
+struct NativeBackend {
+  var model: Backend
+  /// nil: no checks.
+  var check: NativeCheck? = NativeCheck()
+  var tcpUserTimeout: Duration? = NativeDefaults.tcpUserTimeout
+  /// Read when everything else of the backend is known.
+  var servers: [NativeValue] = []
+
+  init(name: String) {
+    model = Backend(name: name)
+    model.balance = .leastConnections
+    model.timeoutConnect = .seconds(2)
+    model.timeoutServer = NativeDefaults.idleTimeout
+    model.redispatch = 1
+    model.keepalive = NativeDefaults.serverKeepalive
+    model.logHealthChecks = true
+  }
+
+  static var keys: [NativeKey<NativeBackend>] {
+    [
+      NativeKey("name", \.model.name, read: { $0.name($1) }, print: { .scalar($0) }),
+      NativeKey(
+        "balance", \.model.balance, read: { $0.choice($1, balances) },
+        print: { value in .scalar(balances.first { $0.1 == value }?.0 ?? "random") }),
+      NativeKey("check", \.check, read: readCheck, print: { printCheck($0, NativeCheck()) }),
+      .time("connectTimeout", \.model.timeoutConnect),
+      .time("idleTimeout", \.model.timeoutServer),
+      .time("queueTimeout", \.model.timeoutQueue),
+      NativeKey(
+        "keepalive", \.model.keepalive, read: NativeDefaults.readKeepalive,
+        print: NativeDefaults.printKeepalive),
+      .time("tcpUserTimeout", \.tcpUserTimeout),
+      .number("retries", \.model.retries, 0...100),
+      NativeKey(
+        "servers", \.servers, read: { $0.elements($1) }, print: { _ in nil }),
+    ]
+  }
+
+  static let balances: [(String, Balance)] = [
+    ("leastconn", .leastConnections), ("roundrobin", .roundRobin),
+    ("static-rr", .staticRoundRobin), ("first", .first), ("source", .source),
+    ("random", .random(draws: 2)),
+  ]
+
+  static func readCheck(_ reader: NativeReader, _ value: NativeValue) -> NativeCheck?? {
+    readCheck(reader, value, NativeCheck())
+  }
+
+  /// `false`, a type, or a mapping over `base`.
+  static func readCheck(
+    _ reader: NativeReader, _ value: NativeValue, _ base: NativeCheck
+  ) -> NativeCheck?? {
+    if value.text == "false" { return .some(nil) }
+    if value.text == "true" { return .some(base) }
+    var check = base
+    reader.read(value, into: &check, with: NativeCheck.keys)
+    return .some(check)
+  }
+
+  static func printCheck(_ check: NativeCheck?, _ base: NativeCheck) -> NativeOutput? {
+    guard let check else { return .scalar("false") }
+    let pairs = NativeCheck.keys.compactMap { key -> (String, NativeOutput)? in
+      let usual = key.print(base)
+      guard let value = key.print(check) else {
+        return usual == nil ? nil : (key.name, .scalar("0"))
+      }
+      return value == usual ? nil : (key.name, value)
+    }
+    return pairs.isEmpty ? .scalar("true") : .map(pairs)
+  }
+}
+
+/// One entry of `servers`.
+struct NativeServer {
+  var model = Server(name: "", host: .clientDestination, port: .offset(0))
+  /// nil inside: no checks.
+  var check: NativeCheck?
+  /// The backend's, over which a `check` of the server's own is read.
+  var base: NativeCheck?
+
+  init(_ backend: NativeBackend) {
+    check = backend.check
+    base = backend.check
+    model.tcpUserTimeout = backend.tcpUserTimeout
+  }
+
+  static var keys: [NativeKey<NativeServer>] {
+    var check = NativeKey<NativeServer>(
+      "check", \.check, read: { _, _ in nil },
+      print: { NativeBackend.printCheck($0, NativeCheck()) })
+    check.read = { reader, value, server in
+      let base = server.base ?? NativeCheck()
+      if let read = NativeBackend.readCheck(reader, value, base) { server.check = read }
+    }
+    return [
+      NativeKey("name", \.model.name, read: { $0.name($1) }, print: { .scalar($0) }),
+      NativeKey(
+        "address", \.model.address, read: NativeAddress.server,
+        print: { .scalar(NativeAddress.print($0)) }),
+      .number("weight", \.model.weight, 0...256),
+      .number("maxConnections", \.model.maxconn, 0...10_000_000),
+      .flag("backup", \.model.isBackup),
+      .flag("disabled", \.model.isDisabled),
+      check,
+    ]
+  }
+}
+
+extension Server {
+  /// Host and port as one value.
+  struct Endpoint {
+    var host: ServerHost
+    var port: ServerPort
+  }
+  var address: Endpoint {
+    get { Endpoint(host: host, port: port) }
+    set { (host, port) = (newValue.host, newValue.port) }
+  }
+}
+
+enum NativeDefaults {
+  static let backendName = "kubernetes-apiserver"
+  /// Longer than the four hours after which a kubelet ends an idle exec or port-forward itself.
+  static let idleTimeout = Duration.seconds(5 * 3600)
+  static let tcpUserTimeout = Duration.seconds(5)
+
+  static var serverKeepalive: KeepaliveSettings { keepalive(idle: 2, interval: 1, count: 3) }
+  static var clientKeepalive: KeepaliveSettings { keepalive(idle: 30, interval: 10, count: 3) }
+
+  private static func keepalive(idle: Int, interval: Int, count: Int) -> KeepaliveSettings {
+    var result = KeepaliveSettings()
+    result.enabled = true
+    result.idle = .seconds(idle)
+    result.interval = .seconds(interval)
+    result.count = count
+    return result
+  }
+
+  static var keepaliveKeys: [NativeKey<KeepaliveSettings>] {
+    let seconds: ClosedRange<Duration> = .seconds(1) ... .seconds(32_767)
+    func time(
+      _ name: String, _ path: WritableKeyPath<KeepaliveSettings, Duration?>
+    ) -> NativeKey<KeepaliveSettings> {
+      NativeKey(
+        name, path,
+        read: { reader, value in
+          guard let time = reader.duration(value, in: seconds) else { return nil }
+          if time.components.attoseconds == 0 { return .some(time) }
+          reader.report(at: value, "whole seconds only")
+          return nil
+        }, print: { $0.map { .scalar(HAProxyUnits.print($0)) } })
+    }
+    return [
+      time("idle", \.idle), time("interval", \.interval), .number("count", \.count, 1...127),
+    ]
+  }
+
+  /// `false`, `true` (the kernel's times) or a mapping.
+  static func readKeepalive(_ reader: NativeReader, _ value: NativeValue) -> KeepaliveSettings? {
+    var result = KeepaliveSettings()
+    if value.text == "false" { return result }
+    result.enabled = true
+    if value.text != "true" { reader.read(value, into: &result, with: keepaliveKeys) }
+    return result
+  }
+
+  static func printKeepalive(_ value: KeepaliveSettings) -> NativeOutput? {
+    guard value.enabled else { return .scalar("false") }
+    let pairs = keepaliveKeys.compactMap { key in key.print(value).map { (key.name, $0) } }
+    return pairs.isEmpty ? .scalar("true") : .map(pairs)
+  }
+}
