@@ -9,7 +9,10 @@ struct Fairlead: AsyncParsableCommand {
     abstract: "Keeps a Kubernetes API endpoint alive: a TCP load balancer and a virtual IP for"
       + " existing haproxy.cfg and keepalived.conf files.",
     version: Version.text,
-    subcommands: [RunCommand.self, CheckCommand.self, CleanupCommand.self, DemoCommand.self])
+    subcommands: [
+      RunCommand.self, CheckCommand.self, ConvertCommand.self, InitCommand.self,
+      CleanupCommand.self, DemoCommand.self,
+    ])
 }
 
 enum Version {

@@ -48,7 +48,8 @@ struct NativeParser {
       } else {
         NativeNode.keys[0].read(reader, value, &node)
       }
-      if node.addresses.isEmpty, !reader.hasErrors {
+      // By name and with an interface a node can do without; adverts are then multicast.
+      if node.addresses.isEmpty, node.interface == nil, !reader.hasErrors {
         reader.report(at: place, "the node's address is missing")
       }
       for address in node.addresses {

@@ -1,0 +1,33 @@
+// The JSON Schema and the parser know the same keys.
+
+import Foundation
+import Testing
+
+@testable import Configuration
+
+@Suite struct NativeSchemaTests {
+  @Test func schemaAndParserHaveTheSameKeys() throws {
+    let file = Fixtures.examples.deletingLastPathComponent()
+      .appendingPathComponent("Packaging/fairlead.schema.json")
+    let json = try JSONSerialization.jsonObject(with: Data(contentsOf: file))
+    let schema = try #require(json as? [String: Any])
+    let definitions = try #require(schema["$defs"] as? [String: Any])
+    func keys(_ value: Any?) -> Set<String> {
+      let object = value as? [String: Any]
+      #expect(object?["additionalProperties"] as? Bool == false)
+      return Set((object?["properties"] as? [String: Any] ?? [:]).keys)
+    }
+    #expect(keys(schema) == Set(NativeParser.keys))
+    #expect(keys(definitions["node"]) == Set(NativeNode.keys.map(\.name)))
+    #expect(keys(definitions["virtualAddress"]) == Set(NativeVirtualAddress.keys.map(\.name)))
+    #expect(keys(definitions["frontend"]) == Set(NativeFrontend.keys.map(\.name)))
+    #expect(keys(definitions["backend"]) == Set(NativeBackend.keys.map(\.name)))
+    #expect(keys(definitions["server"]) == Set(NativeServer.keys.map(\.name)))
+    #expect(keys(definitions["check"]) == Set(NativeCheck.keys.map(\.name)))
+    #expect(keys(definitions["target"]) == Set(NativeLogging.targetKeys.map(\.name)))
+    #expect(keys(definitions["logging"]) == Set(NativeLogging.keys.map(\.name)))
+    #expect(keys(definitions["process"]) == Set(NativeLogging.processKeys.map(\.name)))
+    let keepalive = (definitions["keepalive"] as? [String: Any])?["anyOf"] as? [Any]
+    #expect(keys(keepalive?.last) == Set(NativeDefaults.keepaliveKeys.map(\.name)))
+  }
+}

@@ -1,0 +1,214 @@
+// The native file: golden models, sentences with their places, conversion, and hostile bytes.
+
+import Foundation
+import Testing
+
+@testable import Configuration
+
+private let machine = NativeOptions(
+  hostName: "lb-2.example.org",
+  addresses: [
+    .init(interface: "eth0", address: .v4(0x0a00_0084), prefixLength: 26),
+    .init(interface: "lo", address: .v4(0x7f00_0001), prefixLength: 8),
+  ])
+
+private func native(_ text: String, _ options: NativeOptions = machine) -> NativeParseResult {
+  NativeDialect.parse(files: [("f.yaml", Array(text.utf8))], options: options)
+}
+
+private let header = """
+  nodes:
+    lb-1: 10.0.0.131
+    lb-2: 10.0.0.132
+
+  """
+
+private let failoverOnly = header + "virtualAddresses: [10.0.0.179/26]\n"
+
+@Suite struct NativeTests {
+  static let root = Fixtures.tests.appendingPathComponent("Fixtures/native")
+  static let cases =
+    ((try? FileManager.default.contentsOfDirectory(atPath: root.path)) ?? []).sorted()
+
+  @Test(arguments: cases) func golden(_ name: String) throws {
+    let folder = NativeTests.root.appendingPathComponent(name)
+    let source = try Fixtures.bytes(folder.appendingPathComponent("fairlead.yaml"))
+    let result = NativeDialect.parse(files: [("fairlead.yaml", source)], options: machine)
+    var text = result.diagnostics.map { $0.rendered() + "\n" }.joined()
+    text += "---- \(result.node ?? "no node")\n"
+    text += result.proxy.map(HAProxyDialect.print) ?? "no proxy\n"
+    text += "----\n"
+    text += result.failover.map(KeepalivedDialect.print) ?? "no failover\n"
+    let expectation = folder.appendingPathComponent("expected.txt")
+    if ProcessInfo.processInfo.environment["UPDATE_GOLDEN"] != nil {
+      try Data(text.utf8).write(to: expectation)
+    }
+    #expect(text == String(decoding: try Data(contentsOf: expectation), as: UTF8.self))
+    guard let document = result.document else { return }
+    let again = native(NativeDialect.print(document))
+    #expect(again.diagnostics.filter { $0.severity == .error } == [])
+    #expect(again.proxy == result.proxy)
+    #expect(again.failover == result.failover)
+  }
+
+  @Test func exampleConfiguresTheReferenceDeployment() throws {
+    let bytes = try Fixtures.bytes(Fixtures.examples.appendingPathComponent("fairlead.yaml"))
+    #expect(NativeDialect.recognises(bytes))
+    #expect(!HAProxyDialect.recognises(bytes) && !KeepalivedDialect.recognises(bytes))
+    let result = NativeDialect.parse(files: [("fairlead.yaml", bytes)], options: machine)
+    #expect(result.diagnostics == [])
+    let router = try #require(result.failover?.routers.first)
+    #expect(result.node == "lb-2" && router.interface == "eth0" && router.priority == 190)
+    #expect(router.peers == [UnicastPeer(.v4(0x0a00_0083))])
+    #expect(result.proxy?.backends.first?.servers.count == 3)
+  }
+
+  @Test func nodeFindsItselfByNameAddressOrOption() {
+    func node(_ options: NativeOptions) -> String? { native(failoverOnly, options).node }
+    let local = NativeOptions.LocalAddress(
+      interface: "ens3", address: .v4(0x0a00_0083), prefixLength: 26)
+    #expect(node(NativeOptions(hostName: "elsewhere", addresses: [local])) == "lb-1")
+    #expect(node(machine) == "lb-2")
+    let both = NativeOptions(hostName: "lb-2", addresses: [local], node: "lb-1")
+    #expect(node(both) == "lb-1")
+    let lost = native(failoverOnly, NativeOptions(hostName: "elsewhere"))
+    #expect(lost.failover == nil && lost.node == nil)
+    #expect(lost.diagnostics.first?.message.contains("lb-1 (10.0.0.131), lb-2") == true)
+  }
+
+  @Test func versionFollowsThePassword() throws {
+    let open = try #require(native(failoverOnly).failover?.routers.first)
+    #expect(open.version == .v3 && open.advertisementInterval == .milliseconds(100))
+    #expect(open.id == 179)
+    let text = header + "virtualAddresses:\n  - {address: 10.0.0.0/26, password: 42Secure}\n"
+    let closed = try #require(native(text).failover?.routers.first)
+    #expect(closed.version == .v2 && closed.advertisementInterval == .seconds(1))
+    #expect(closed.password == Array("42Secure".utf8))
+    #expect(closed.id == 255, "a router id of 0 does not exist")
+  }
+
+  @Test(arguments: [
+    ("frontends:\n  - lisen: 80\n", "2:5 frontends[0].lisen: unknown key; did you mean 'listen'?"),
+    (
+      "frontends: [{listen: 80}]\nservers:\n  - 10.0.0.1:80\n  - {address: 10.0.0.1}\n",
+      "4:15 servers[1].address: expected an address or a name, and a port"
+    ),
+    ("frontends: [{listen: 80, idleTimeout: 30}]\n", "1:39 frontends[0].idleTimeout: a time needs"),
+    ("nodes: &x [*x]\n", "1:8 YAML anchors and aliases are not accepted"),
+    ("a: [\n", "2:1 this is not YAML"),
+    ("servers: [10.0.0.1:80]\n", "1:10 servers: 'frontends' is missing"),
+    (
+      header + "virtualAddresses:\n  - {address: 10.0.0.9/24, password: x, interval: 500ms}\n",
+      "5:5 virtualAddresses[0]: VRRP version 2 (with a password) carries whole seconds"
+    ),
+    (
+      header + "virtualAddresses: [10.0.0.9/24, 10.0.1.9/24]\n",
+      "4:19 virtualAddresses: '10.0.0.9' and '10.0.1.9' have the same router id 9"
+    ),
+    ("frontends: [{listen: 80, backend: a}]\n", "1:13 frontends[0]: there is no backend 'a'"),
+  ]) func sentence(_ text: String, _ expected: String) {
+    let result = native(text)
+    let found = result.diagnostics.map { "\($0.line):\($0.column) \($0.message)" }
+    #expect(found.contains { $0.hasPrefix(expected) }, "\(found)")
+    #expect(result.proxy == nil && result.failover == nil)
+  }
+
+  @Test func nestingAndSizeAreBounded() {
+    let texts = [
+      String(repeating: "[", count: 100_000), String(repeating: "- ", count: 100_000),
+      "a: " + String(repeating: "{a: ", count: 500), String(repeating: "x", count: 2 << 20),
+    ]
+    for text in texts { #expect(native(text).diagnostics.contains { $0.severity == .error }) }
+  }
+
+  @Test func mutatedFilesNeverTrap() throws {
+    let url = Fixtures.examples.appendingPathComponent("fairlead.yaml")
+    let source = try Fixtures.bytes(url)
+    var random = MutationSource(state: 0x5eed)
+    for _ in 0..<2000 {
+      var bytes = source
+      for _ in 0..<Int.random(in: 1...6, using: &random) {
+        let at = Int.random(in: 0..<bytes.count, using: &random)
+        switch Int.random(in: 0..<3, using: &random) {
+        case 0: bytes[at] = UInt8.random(in: 0...255, using: &random)
+        case 1: bytes.remove(at: at)
+        default: bytes.insert(Array("[]{}:-&*'\"0#\n ".utf8).randomElement(using: &random)!, at: at)
+        }
+      }
+      let result = NativeDialect.parse(files: [("f", bytes)], options: machine)
+      let hasErrors = result.diagnostics.contains { $0.severity == .error }
+      #expect(hasErrors == (result.document == nil))
+      result.diagnostics.forEach { _ = $0.rendered() }
+    }
+  }
+
+  @Test(arguments: Fixtures.files) func convertedFilesParse(_ file: URL) throws {
+    let parsed = HAProxyDialect.parse(
+      files: [(file.path, try Fixtures.bytes(file))], environment: Fixtures.environment)
+    guard let proxy = parsed.configuration else { return }
+    let conversion = NativeConversion(proxy: proxy, nodes: [])
+    guard let wanted = conversion.document.proxy else { return }
+    let again = native(NativeDialect.print(conversion.document))
+    #expect(again.diagnostics.filter { $0.severity == .error } == [])
+    let got = try #require(again.proxy)
+    #expect(
+      got.frontends.map(\.binds) == wanted.frontends.map(\.binds) || !conversion.notes.isEmpty)
+    #expect(
+      got.backends.map { $0.servers.map(\.host) } == wanted.backends.map { $0.servers.map(\.host) })
+    var plain = wanted
+    for index in plain.frontends.indices { plain.frontends[index].isListen = false }
+    for index in plain.backends.indices { plain.backends[index].isListen = false }
+    if conversion.notes.isEmpty { #expect(got == plain) }
+  }
+
+  @Test func keepalivedFilesOfTwoNodesBecomeOneFile() throws {
+    func node(_ name: String, _ priority: Int, _ own: String, _ peer: String) throws
+      -> FailoverConfiguration
+    {
+      let text = """
+        global_defs {
+          router_id \(name)
+        }
+        vrrp_instance VI_1 {
+          interface eth0
+          virtual_router_id 51
+          priority \(priority)
+          check_unicast_src
+          unicast_src_ip \(own)
+          unicast_peer {
+            \(peer)
+          }
+          authentication {
+            auth_type PASS
+            auth_pass 42Secure
+          }
+          virtual_ipaddress {
+            10.0.0.179/26
+          }
+        }
+        """
+      let result = KeepalivedDialect.parse(files: [("k", Array(text.utf8))])
+      return try #require(result.configuration)
+    }
+    let first = try node("lb-1", 150, "10.0.0.131", "10.0.0.132")
+    let second = try node("lb-2", 100, "10.0.0.132", "10.0.0.131")
+    let conversion = NativeConversion(proxy: nil, nodes: [("a", first), ("b", second)])
+    #expect(conversion.notes == [])
+    let text = NativeDialect.print(conversion.document)
+    for (name, wanted) in [("lb-1", first), ("lb-2", second)] {
+      let options = NativeOptions(hostName: "", node: name)
+      #expect(native(text, options).failover?.routers == wanted.routers)
+    }
+  }
+}
+
+private struct MutationSource: RandomNumberGenerator {
+  var state: UInt64
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+    return z ^ (z >> 31)
+  }
+}
