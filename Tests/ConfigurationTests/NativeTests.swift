@@ -124,7 +124,7 @@ private let failoverOnly = header + "virtualAddresses: [10.0.0.179/26]\n"
   @Test func mutatedFilesNeverTrap() throws {
     let url = Fixtures.examples.appendingPathComponent("fairlead.yaml")
     let source = try Fixtures.bytes(url)
-    var random = MutationSource(state: 0x5eed)
+    var random = SplitMix(state: 0x5eed)
     for _ in 0..<2000 {
       var bytes = source
       for _ in 0..<Int.random(in: 1...6, using: &random) {
@@ -199,16 +199,5 @@ private let failoverOnly = header + "virtualAddresses: [10.0.0.179/26]\n"
       let options = NativeOptions(hostName: "", node: name)
       #expect(native(text, options).failover?.routers == wanted.routers)
     }
-  }
-}
-
-private struct MutationSource: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
   }
 }
