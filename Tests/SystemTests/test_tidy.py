@@ -14,7 +14,7 @@ MAXIMUM_COLUMNS = 100
 
 # Module: what it may import besides the standard library.
 ALLOWED = {
-    "Configuration": {"Glibc"},
+    "Configuration": {"Glibc", "Yams"},
     "Kernel": {"CLinux", "Glibc"},
     "Proxy": {"Configuration", "Glibc", "Kernel", "Synchronization"},
     "VRRP": set(),
