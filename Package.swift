@@ -55,6 +55,7 @@ let package = Package(
     .target(
       name: "Telemetry", dependencies: ["Configuration", "Kernel", "Proxy"],
       swiftSettings: strict),
+    .target(name: "Control", dependencies: nio, swiftSettings: strict),
     .target(
       name: "StandIn",
       dependencies: nio + [
@@ -66,8 +67,8 @@ let package = Package(
     .executableTarget(
       name: "Fairlead",
       dependencies: nio + [
-        "Configuration", "Failover", "Health", "Kernel", "Proxy", "Resolution", "StandIn",
-        "Telemetry",
+        "Configuration", "Control", "Failover", "Health", "Kernel", "Proxy", "Resolution",
+        "StandIn", "Telemetry",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -77,6 +78,7 @@ let package = Package(
     .testTarget(
       name: "ConfigurationTests", dependencies: ["Configuration", "FuzzInputs"],
       resources: [.copy("Fixtures")], swiftSettings: strict),
+    .testTarget(name: "ControlTests", dependencies: ["Control"], swiftSettings: strict),
     .testTarget(
       name: "HealthTests",
       dependencies: nio + [

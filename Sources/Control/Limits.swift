@@ -1,0 +1,18 @@
+// Every limit of the control socket, and why it is what it is.
+
+/// What a client may ask of the daemon, however it behaves.
+public enum ControlLimits {
+  /// Bytes of one request; the longest real one names a server.
+  public static let request = 4096
+  /// Nesting of a request's or an answer's JSON.
+  public static let depth = 16
+  /// Connections at once: operators, scripts, and a few that follow events.
+  public static let connections = 32
+  /// A connection without a complete request for this long is closed, as is one that does not
+  /// take its answer.
+  public static let patience_s = 10
+  /// Events that are remembered.
+  public static let history = 200
+  /// Bytes of an answer that a client accepts: thousands of servers fit.
+  public static let answer = 32 << 20
+}

@@ -1,0 +1,87 @@
+// What goes over the control socket: one JSON object a line, in each direction.
+
+/// The version of everything on the socket. Members may be added without a new one.
+public let controlVersion = 1
+
+/// What an operator asks for.
+public struct ControlRequest: Codable, Equatable, Sendable {
+  public enum Command: String, Codable, CaseIterable, Sendable {
+    case status, reload, drain, undrain, events
+  }
+  public var version: Int
+  public var command: Command
+  /// `backend/server`, or a server's name when only one backend has it; for drain and undrain.
+  public var server: String?
+  /// For events: further answers follow, one for each event.
+  public var follow: Bool?
+
+  public init(_ command: Command, server: String? = nil, follow: Bool? = nil) {
+    version = controlVersion
+    self.command = command
+    self.server = server
+    self.follow = follow
+  }
+}
+
+/// What the daemon says to it.
+public struct ControlAnswer: Codable, Equatable, Sendable {
+  public var version: Int
+  /// The command was carried out.
+  public var ok: Bool
+  /// For a person: what was done, diagnostics, or what is wrong.
+  public var messages: [String]
+  public var status: StatusReport?
+  public var events: [ControlEvent]?
+
+  public init(
+    ok: Bool, messages: [String] = [], status: StatusReport? = nil, events: [ControlEvent]? = nil
+  ) {
+    version = controlVersion
+    self.ok = ok
+    self.messages = messages
+    self.status = status
+    self.events = events
+  }
+
+  public static func refused(_ problem: String) -> ControlAnswer {
+    ControlAnswer(ok: false, messages: [problem])
+  }
+}
+
+extension ControlRequest {
+  /// The request of a line, or an answer that says what is wrong with it.
+  public static func parse(_ line: [UInt8]) -> Result<ControlRequest, RefusedRequest> {
+    let value: JSONValue
+    do {
+      value = try JSONValue(parsing: line)
+    } catch {
+      return .failure(RefusedRequest(problem: "\(error)"))
+    }
+    guard case .object = value else {
+      return .failure(RefusedRequest(problem: "a request is a JSON object"))
+    }
+    guard value.member("version") == .integer(Int64(controlVersion)) else {
+      return .failure(
+        RefusedRequest(problem: "this daemon speaks version \(controlVersion) of the protocol"))
+    }
+    do {
+      return .success(try value.decode(ControlRequest.self))
+    } catch {
+      let names = Command.allCases.map(\.rawValue).joined(separator: ", ")
+      return .failure(RefusedRequest(problem: "no such command; there are \(names)"))
+    }
+  }
+}
+
+/// Why a line is no request.
+public struct RefusedRequest: Error, Equatable {
+  public var problem: String
+}
+
+extension JSONValue {
+  /// A message as the line that carries it; the types of messages can all be encoded.
+  static func line(_ answer: ControlAnswer) -> String {
+    let value = try? JSONValue(encoding: answer)
+    return (value ?? .null).text() + "\n"
+  }
+}
