@@ -7,10 +7,22 @@ import VRRP
 public struct FailoverNotice: Equatable, Sendable {
   public var level: LogLevel
   public var text: String
-  public init(_ level: LogLevel, _ text: String) {
+  /// What the line is about, when that is a router's change of state.
+  public var transition: RouterTransition?
+  public init(_ level: LogLevel, _ text: String, transition: RouterTransition? = nil) {
     self.level = level
     self.text = text
+    self.transition = transition
   }
+}
+
+/// A router's change of state.
+public struct RouterTransition: Equatable, Sendable {
+  public var router: String
+  public var from: RouterState
+  public var to: RouterState
+  /// Why, in words.
+  public var reason: String
 }
 
 /// How the thread that runs the routers is scheduled.
@@ -39,6 +51,8 @@ public struct RouterStatus: Equatable, Sendable {
   public var master: IPAddress?
   /// Microseconds of the monotonic clock of the last change of state.
   public var since_us: Int64
+  /// Why the state changed last, in words; empty before the first change.
+  public var reason: String
   /// Refused packets by reason; reasons that never occurred are absent.
   public var drops: [DropReason: Int]
   public var advertsSent: Int

@@ -17,7 +17,7 @@ enum Wording {
     }
   }
 
-  private static func reason(_ cause: TransitionCause, faults: [String]) -> String {
+  static func reason(_ cause: TransitionCause, faults: [String]) -> String {
     switch cause {
     case .started: return "init"
     case .stopped: return "stop"

@@ -244,9 +244,15 @@ extension RouterLoop {
     // Back to waiting for its start, with its group: nothing that anybody has been told of.
     if state == .initialize, cause == .recovered { return }
     let name = runtimes[index].router.name
-    log(
-      .notice,
-      Wording.transition(name, to: state, cause, faults: runtimes[index].faults.map(\.words)))
+    let faults = runtimes[index].faults.map(\.words)
+    let reason = Wording.reason(cause, faults: faults)
+    let change = RouterTransition(
+      router: name, from: runtimes[index].toldState, to: state, reason: reason)
+    runtimes[index].reason = reason
+    runtimes[index].toldState = state
+    output.log(
+      FailoverNotice(
+        .notice, Wording.transition(name, to: state, cause, faults: faults), transition: change))
     let shown = isDeleting && state == .initialize ? .deleted : NotifyState(state)
     output.notify(.state(.router(name), shown, priority: set.routers[index].priority))
   }

@@ -156,7 +156,9 @@ final class RouterLoop {
   /// Feeds the machine and carries out what it asks for.
   func handle(_ index: Int, _ event: RouterEvent, at now_us: Microseconds) {
     var actions: [RouterSetAction] = []
+    let known = set.routers[index].master?.address
     set.handle(index, event, at: now_us) { actions.append($0) }
+    if set.routers[index].master?.address != known { hasNews = true }
     carryOut(actions, at: now_us)
   }
 
@@ -200,6 +202,7 @@ final class RouterLoop {
       name: runtime.router.name, interface: runtime.router.interface, id: runtime.router.id,
       state: machine.state, priority: machine.priority, faults: runtime.faults.map(\.words),
       master: machine.master.map { IPAddress($0.address) }, since_us: runtime.since_us,
+      reason: runtime.reason,
       drops: drops, advertsSent: runtime.sent, advertsReceived: runtime.received)
   }
 }

@@ -72,6 +72,9 @@ struct RouterRuntime {
   var strippedReportAt_us: Microseconds = .min
   var sendProblem: Int32 = 0
   var since_us: Microseconds
+  /// Why the state changed last, in words, and the state that was told last.
+  var reason = ""
+  var toldState = RouterState.initialize
   var sent = 0
   var received = 0
 
