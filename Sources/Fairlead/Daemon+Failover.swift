@@ -121,6 +121,11 @@ extension Daemon {
       }
     say(prefix + notice.text)
     logToAll(notice.level, notice.text)
+    if let change = notice.transition {
+      record(
+        .router, of: change.router, from: change.from.rawValue, to: change.to.rawValue,
+        "\(change.router) is \(change.to.rawValue) (\(change.reason))")
+    }
   }
 
   /// SIGUSR1 without a proxy to drain: who is what, and what was not understood.

@@ -19,6 +19,7 @@ extension Daemon {
     case .transition(let reference, let from, let to, let cause):
       // Names in and out of maintenance are told where they are resolved.
       serverChanged(reference, server, backend, from: from, to: to)
+      recordChange(of: reference, from: from, to: to, cause)
       let counts = counts(of: reference, backend)
       if cause != .resolution {
         logLines(
@@ -49,7 +50,7 @@ extension Daemon {
       if from == .down, let time = server.slowstart, time > .zero {
         startSlowStart(reference, over: time)
       } else {
-        engine?.setAvailability(.up, of: reference)
+        setAvailability(.up, of: reference)
       }
       if server.shutdownBackupSessionsOnUp {
         for other in backend.servers where other.isBackup {
@@ -58,10 +59,10 @@ extension Daemon {
         }
       }
     case .down:
-      engine?.setAvailability(.down, of: reference)
+      setAvailability(.down, of: reference)
       if server.shutdownSessionsOnDown { engine?.endSessions(of: reference, .serverWentDown) }
-    case .stopping: engine?.setAvailability(.draining, of: reference)
-    case .maintenance: engine?.setAvailability(.maintenance, of: reference)
+    case .stopping: setAvailability(.draining, of: reference)
+    case .maintenance: setAvailability(.maintenance, of: reference)
     }
   }
 
@@ -69,7 +70,7 @@ extension Daemon {
   private func startSlowStart(_ reference: ServerReference, over time: Duration) {
     let ramp = ramps[reference, default: 0]
     let post = self.post
-    engine?.setAvailability(.up(weightPermille: 1), of: reference)
+    setAvailability(.up(weightPermille: 1), of: reference)
     Task {
       let steps = 20
       for step in 1...steps {
@@ -81,7 +82,7 @@ extension Daemon {
 
   func continueSlowStart(_ server: ServerReference, permille: Int, ramp: Int) {
     guard ramps[server] == ramp else { return }
-    engine?.setAvailability(.up(weightPermille: permille), of: server)
+    setAvailability(.up(weightPermille: permille), of: server)
   }
 
   /// To the backend's log targets and, for the person at the terminal, to standard error.
@@ -117,8 +118,14 @@ extension Daemon {
         case .maintenance: wanted = .maintenance
         }
       }
-      if case .up = wanted, case .up = engine?.availability(of: reference) { continue }
-      engine?.setAvailability(wanted, of: reference)
+      if case .up = wanted, case .up = engine?.availability(of: reference),
+        !drained.contains(reference)
+      {
+        if case .up = self.wanted[reference] { continue }
+        self.wanted[reference] = .up
+        continue
+      }
+      setAvailability(wanted, of: reference)
     }
   }
 

@@ -29,7 +29,7 @@ extension Daemon {
       health?.setAddress(change.server, change.address)
       let isChecked = change.model.check != nil || change.model.track != nil
       if !isChecked, !change.model.isDisabled {
-        engine.setAvailability(change.address == nil ? .maintenance : .up, of: change.server)
+        setAvailability(change.address == nil ? .maintenance : .up, of: change.server)
       }
       logLines(change.lines, of: change.server.backend)
     }

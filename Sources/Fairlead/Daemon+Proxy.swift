@@ -77,6 +77,7 @@ extension Daemon {
       return "\(error)"
     }
     configuration = logged
+    forgetRemovedServers()
     await synchroniseAvailability(resolved)
     applyLimit(new.global)
     return nil

@@ -2,6 +2,7 @@
 // signals into what is done with it all.
 
 import Configuration
+import Control
 import Failover
 import Glibc
 import Health
@@ -19,6 +20,7 @@ enum DaemonEvent: Sendable {
   case health(HealthEvent)
   case resolution(section: String, ResolutionEvent)
   case slowStart(ServerReference, permille: Int, ramp: Int)
+  case request(ControlRequest, answer: @Sendable (ControlAnswer) -> Void)
 }
 
 /// Where a daemon's configuration comes from.
@@ -58,14 +60,29 @@ actor Daemon {
 
   let failoverOptions: FailoverOptions
   nonisolated let interruption = Interruption()
+  let controlPlace: ControlPlace
+  var control: ControlServer?
+  let history = EventHistory()
+  let started = WallClock.now
+  /// Servers that an operator has drained.
+  var drained: Set<ServerReference> = []
+  /// What every server's availability would be without that.
+  var wanted: [ServerReference: ServerAvailability] = [:]
+  /// When a server's state changed last, in seconds since 1970.
+  var serverSince: [ServerReference: Double] = [:]
+  /// The last two, oldest first, and what takes them.
+  var samples: [TrafficSample] = []
+  var sampler: Task<Void, Never>?
 
   init(
     _ source: ConfigurationSource, failoverOptions: FailoverOptions = FailoverOptions(),
+    control: ControlPlace = .none,
     say: @escaping @Sendable (String) -> Void = Console.say,
     notify: @escaping @Sendable (DaemonNotice) -> Void = { _ in }
   ) {
     self.source = source
     self.failoverOptions = failoverOptions
+    controlPlace = control
     self.say = say
     self.notify = notify
     (events, post) = AsyncStream.makeStream()
@@ -90,6 +107,7 @@ actor Daemon {
     defer { listener.cancel() }
     guard await start() else { return 1 }
     say("fairlead is ready: \(readySummary)")
+    record(.start, "fairlead \(Version.text) is ready")
     notify(.ready)
     for await event in events {
       switch event {
@@ -104,8 +122,9 @@ actor Daemon {
       case .signal(.sigusr1):
         return await drain()
       case .signal(.sighup), .signal(.sigusr2):
-        await reload()
+        _ = await reload()
       case .signal: break
+      case .request(let request, let answer): answer(await handle(request))
       case .health(let event):
         handle(event)
         notify(.health(event))
@@ -124,28 +143,35 @@ actor Daemon {
     return false
   }
 
-  /// Reads the files and shows what is wrong with them. Nil when they have errors.
-  private func load() -> LoadedConfiguration.Halves? {
+  /// Reads the files and shows what is wrong with them.
+  private func load() -> LoadedConfiguration {
     switch source {
-    case .ready(let configuration): return LoadedConfiguration.Halves(proxy: configuration)
+    case .ready(let configuration):
+      return LoadedConfiguration(halves: LoadedConfiguration.Halves(proxy: configuration))
     case .files(let files, let node):
       let loaded = ConfigurationLoader.load(files, node: node)
       Console.show(loaded.diagnostics, say: say)
       loaded.problems.forEach(say)
-      return loaded.halves
+      return loaded
     }
   }
 
   /// The proxy first: an address should only come to a node that can serve it.
   private func start() async -> Bool {
-    guard let halves = load() else { return false }
+    guard let halves = load().halves else { return false }
+    if let problem = await startControl() {
+      say("error: \(problem)")
+      return false
+    }
     if let proxy = halves.proxy {
       if proxy.frontends.allSatisfy(\.isDisabled) {
         say("error: no enabled listener found (check for 'bind' directives)")
+        await stopControl()
         return false
       }
       if let problem = await startProxy(proxy) {
         say("error: \(problem)")
+        await stopControl()
         return false
       }
     }
@@ -170,26 +196,36 @@ actor Daemon {
 
   // MARK: Reload, drain, stop
 
-  private func reload() async {
-    guard let new = load() else {
-      say("reload failed: the files have errors; the running configuration stays")
-      logToAll(.err, "Reload failed: the files have errors; the running configuration stays.")
-      return
-    }
-    let before = configuration
-    var problem = await reloadProxy(new.proxy)
-    if problem == nil {
-      problem = await reloadFailover(new.failover)
-      // Both halves change, or neither does.
-      if problem != nil, engine != nil { _ = await apply(before) }
+  /// The outcome, with the diagnostics of the files, for whoever asked for it.
+  func reload() async -> ControlAnswer {
+    let loaded = load()
+    var messages = loaded.diagnostics.filter { $0.severity > .note }
+      .map { $0.rendered(color: false) }
+    messages += loaded.problems
+    var problem: String?
+    if let new = loaded.halves {
+      let before = configuration
+      problem = await reloadProxy(new.proxy)
+      if problem == nil {
+        problem = await reloadFailover(new.failover)
+        // Both halves change, or neither does.
+        if problem != nil, engine != nil { _ = await apply(before) }
+      }
+    } else {
+      problem = "the files have errors"
     }
     if let problem {
-      say("reload failed: \(problem); the running configuration stays")
-      logToAll(.err, "Reload failed: \(problem); the running configuration stays.")
-      return
+      let text = "\(problem); the running configuration stays"
+      say("reload failed: \(text)")
+      logToAll(.err, "Reload failed: \(text).")
+      record(.reload, to: "failed", "reload failed: \(text)")
+      return ControlAnswer(ok: false, messages: messages + ["reload failed: \(text)"])
     }
-    say("reload done: \(readySummary)")
+    let text = "reload done: \(readySummary)"
+    say(text)
     logToAll(.notice, "Reload done.")
+    record(.reload, to: "done", text)
+    return ControlAnswer(ok: true, messages: messages + [text])
   }
 
   private func reloadProxy(_ new: ProxyConfiguration?) async -> String? {
@@ -233,6 +269,8 @@ actor Daemon {
           await stop(drained: true)
           return 0
         }
+      case .request(_, let answer):
+        answer(.refused("the daemon is draining: it ends with its last session"))
       default: break
       }
     }
@@ -242,6 +280,7 @@ actor Daemon {
   private func stop(drained: Bool = false) async {
     notify(.stopping)
     await stopFailover()
+    await stopControl()
     health?.stop()
     health = nil  // Its loop ends below; asking it for a snapshot then would never return.
     names.stop()

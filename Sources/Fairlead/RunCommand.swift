@@ -1,6 +1,7 @@
 // `fairlead run`: serves until a signal ends it.
 
 import ArgumentParser
+import Control
 import Failover
 import Glibc
 
@@ -30,6 +31,13 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: "Which node of a fairlead.yaml this machine is; it finds itself otherwise.")
   var node: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "The socket for operator commands; 'none': no socket.",
+      discussion: "Without it, \(ControlClient.defaultPath) if that can be used.",
+      valueName: "path"))
+  var control: String?
+
   @Argument(help: "A fairlead.yaml, or haproxy.cfg and keepalived.conf files or directories.")
   var files: [String]
 
@@ -43,8 +51,15 @@ struct RunCommand: AsyncParsableCommand {
     var options = FailoverOptions()
     options.realtimePriority = realtimePriority
     options.locksMemory = lockMemory
+    let place: ControlPlace =
+      switch control {
+      case nil: .usual
+      case "none": .none
+      case let path?: .path(path)
+      }
     let printer = try ConsolePrinter()
-    let daemon = Daemon(.files(files, node: node), failoverOptions: options, say: printer.say)
+    let daemon = Daemon(
+      .files(files, node: node), failoverOptions: options, control: place, say: printer.say)
     let status = await daemon.run()
     printer.finish()
     if status != 0 { throw ExitCode(status) }

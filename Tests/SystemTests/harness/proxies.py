@@ -193,7 +193,12 @@ class Fairlead(Proxy):
     kind = "fairlead"
 
     def command(self) -> list[str]:
-        return [str(FAIRLEAD), "run", str(self.file)]
+        return [str(FAIRLEAD), "run", "--control", str(self.control), str(self.file)]
+
+    @property
+    def control(self) -> Path:
+        """The control socket."""
+        return self.directory / "control.sock"
 
     def wait_until_ready(self) -> None:
         self.process.stderr.wait_for_text("fairlead is ready", READY_SECONDS)

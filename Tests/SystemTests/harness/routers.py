@@ -132,7 +132,9 @@ class Node:
 
     def command(self) -> list[str]:
         if self.kind == "fairlead":
-            return [str(FAIRLEAD), "run", *map(str, self.extra_files), str(self.file)]
+            control = self.directory / "control.sock"
+            files = [*map(str, self.extra_files), str(self.file)]
+            return [str(FAIRLEAD), "run", "--control", str(control), *files]
         pids = [f"{flag}{self.directory}/{name}.pid" for flag, name in PID_FILES]
         return [str(KEEPALIVED), "-n", "-l", "-D", "-G", "-f", str(self.file), *pids]
 

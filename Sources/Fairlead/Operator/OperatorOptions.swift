@@ -1,0 +1,97 @@
+// What all operator commands share: where the daemon is, and what their exit status says.
+
+import ArgumentParser
+import Control
+import Glibc
+
+struct OperatorOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The daemon's control socket.", valueName: "path"))
+  var control = ControlClient.defaultPath
+
+  /// For every operator command's help.
+  static let exitCodes =
+    "Exit status 0: done. 1: the daemon says no, or an error. 2: no daemon can be reached."
+
+  /// A connection; otherwise says why there is none and ends with status 2.
+  func connect() throws -> ControlClient {
+    do throws(ControlError) {
+      return try ControlClient(path: control)
+    } catch {
+      Console.say("error: \(Self.explain(error))")
+      throw ExitCode(2)
+    }
+  }
+
+  /// The answer; otherwise says what went wrong and ends with status 1.
+  func ask(
+    _ client: ControlClient, _ request: ControlRequest, timeout_s: Int = 10
+  ) throws -> ControlAnswer {
+    do throws(ControlError) {
+      return try client.ask(request, timeout_s: timeout_s)
+    } catch {
+      Console.say("error: \(error)")
+      throw ExitCode(1)
+    }
+  }
+
+  /// Asks for something to be done and prints what the daemon says of it.
+  func carryOut(_ request: ControlRequest, timeout_s: Int = 10) throws {
+    let answer = try ask(try connect(), request, timeout_s: timeout_s)
+    for message in answer.messages { answer.ok ? Console.print(message) : Console.say(message) }
+    if !answer.ok { throw ExitCode(1) }
+  }
+
+  static func explain(_ error: ControlError) -> String {
+    switch error {
+    case .failed(let path, ENOENT), .failed(let path, ECONNREFUSED):
+      "no fairlead answers at \(path): none runs, or with another '--control'"
+    case .failed(let path, EACCES), .failed(let path, EPERM):
+      "\(path) may not be opened: only root and who runs the daemon may (try sudo)"
+    default: "\(error)"
+    }
+  }
+}
+
+/// `fairlead reload`
+struct ReloadCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "reload",
+    abstract: "Makes a running fairlead read its files again, and tells how that went.",
+    discussion: """
+      Like SIGHUP, with an outcome: diagnostics are printed, and files with errors change \
+      nothing. \(OperatorOptions.exitCodes)
+      """)
+  @OptionGroup var options: OperatorOptions
+
+  /// Names may have to be resolved first.
+  func run() throws { try options.carryOut(ControlRequest(.reload), timeout_s: 120) }
+}
+
+/// `fairlead drain`
+struct DrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "drain",
+    abstract: "Sends new sessions to other servers; the server keeps those it has.",
+    discussion: """
+      Lasts until `fairlead undrain` or the end of the daemon; checks go on meanwhile, and \
+      reloads keep it. \(OperatorOptions.exitCodes)
+      """)
+  @OptionGroup var options: OperatorOptions
+  @Argument(help: "BACKEND/SERVER, or SERVER if only one backend has it.")
+  var server: String
+
+  func run() throws { try options.carryOut(ControlRequest(.drain, server: server)) }
+}
+
+/// `fairlead undrain`
+struct UndrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "undrain",
+    abstract: "Lets a drained server have new sessions again.",
+    discussion: OperatorOptions.exitCodes)
+  @OptionGroup var options: OperatorOptions
+  @Argument(help: "BACKEND/SERVER, or SERVER if only one backend has it.")
+  var server: String
+
+  func run() throws { try options.carryOut(ControlRequest(.undrain, server: server)) }
+}

@@ -1,0 +1,184 @@
+// The status as lines for people: aligned columns, states in colour.
+
+import Control
+
+struct StatusTable {
+  let report: StatusReport
+
+  func rows() -> [Row] {
+    var rows: [Row] = [
+      [
+        Span("fairlead \(report.program)", .name),
+        Span("  pid \(report.pid), up \(Self.span(report.now - report.started))"),
+      ]
+    ]
+    if report.workers > 0 {
+      rows.append([
+        Span("\(report.sessions) of \(report.sessionLimit) sessions"),
+        Span(", \(report.accepted) since the start, \(Self.rate(report.rate))/s"),
+      ])
+    }
+    if !report.routers.isEmpty { rows += [Row()] + routers() }
+    if !report.frontends.isEmpty { rows += [Row()] + frontends() }
+    if !report.backends.isEmpty { rows += [Row()] + backends() }
+    return rows
+  }
+
+  private func routers() -> [Row] {
+    var table: [[Span]] = [
+      Self.heads("VIRTUAL ROUTER", "STATE", "FOR", "PRIORITY", "MASTER", "ADDRESSES", "WHY")
+    ]
+    for router in report.routers {
+      let style: Style =
+        switch router.state {
+        case "master": .good
+        case "fault": .bad
+        case "backup": .plain
+        default: .busy
+        }
+      let addresses = router.addresses.prefix(2).joined(separator: " ")
+      table.append([
+        Span("\(router.name) (\(router.id), \(router.interface))", .bold),
+        Span(router.state.uppercased(), style), Span(Self.span(report.now - router.since)),
+        Span("\(router.priority)"), Span(router.master ?? "not known"),
+        Span(addresses + (router.addresses.count > 2 ? " …" : "")),
+        Span(router.reason, .dim),
+      ])
+    }
+    return Self.aligned(table)
+  }
+
+  private func frontends() -> [Row] {
+    var table: [[Span]] = [
+      Self.heads("FRONTEND", "LISTENS ON", "SESSIONS", "TOTAL", "RATE", "IN", "OUT", "TO")
+    ]
+    for frontend in report.frontends {
+      let addresses = frontend.addresses.prefix(2).joined(separator: " ")
+      table.append(
+        [
+          Span(frontend.name, .bold),
+          frontend.isDisabled
+            ? Span("disabled", .busy)
+            : Span(addresses + (frontend.addresses.count > 2 ? " …" : "")),
+        ] + Self.traffic(frontend.traffic) + [Span(frontend.backend ?? "")])
+    }
+    return Self.aligned(table, right: 2..<7)
+  }
+
+  private func backends() -> [Row] {
+    var table: [[Span]] = [
+      Self.heads(
+        "BACKEND / SERVER", "STATE", "SESSIONS", "TOTAL", "RATE", "IN", "OUT", "FOR",
+        "LAST CHECK")
+    ]
+    for backend in report.backends {
+      let count = backend.servers.count
+      let words = "\(backend.usableServers) of \(count) \(count == 1 ? "server" : "servers")"
+      let state =
+        backend.isDisabled
+        ? Span("disabled", .busy)
+        : Span(words, backend.usableServers == 0 && count > 0 ? .bad : .plain)
+      var notes: [String] = []
+      if backend.queued > 0 { notes.append("\(backend.queued) wait") }
+      if backend.retries > 0 { notes.append("\(backend.retries) retries") }
+      if backend.redispatches > 0 { notes.append("\(backend.redispatches) redispatched") }
+      table.append(
+        [Span(backend.name, .bold), state] + Self.traffic(backend.traffic)
+          + [Span(""), Span(notes.joined(separator: ", "))])
+      table += backend.servers.map(server)
+    }
+    return Self.aligned(table, right: 2..<7)
+  }
+
+  private func server(_ server: ServerReport) -> [Span] {
+    var check = "no checks"
+    if let last = server.check {
+      check = "\(last.words), \(last.duration_ms) ms"
+      let full = last.rise + last.fall - 1
+      if last.health > 0, last.health < full, server.state != .maintenance {
+        check +=
+          last.health >= last.rise
+          ? " (\(full - last.health) of \(last.fall) failures)"
+          : " (\(last.health) of \(last.rise) successes)"
+      }
+    } else if server.isChecked {
+      check = "not checked yet"
+    }
+    if server.connectFailures > 0 { check += ", \(server.connectFailures) connects failed" }
+    return
+      [
+        Span("  \(server.name)" + (server.address.map { " \($0)" } ?? "")),
+        Self.state(server),
+      ] + Self.traffic(server.traffic) + [
+        Span(server.since.map { Self.span(report.now - $0) } ?? ""),
+        Span(check, server.check.map { $0.health < $0.rise } == true ? .bad : .dim),
+      ]
+  }
+
+  private static func state(_ server: ServerReport) -> Span {
+    let isBackup = server.isBackup ? " backup" : ""
+    switch server.state {
+    case .up: return Span("UP" + isBackup, .good)
+    case .down: return Span("DOWN" + (server.isDrained ? ", drained" : isBackup), .bad)
+    case .stopping: return Span("STOPPING" + isBackup, .busy)
+    case .maintenance: return Span("MAINTENANCE" + isBackup, .busy)
+    case .drained: return Span("DRAINED" + isBackup, .busy)
+    }
+  }
+
+  // MARK: Cells
+
+  private static func heads(_ words: String...) -> [Span] { words.map { Span($0, .dim) } }
+
+  private static func traffic(_ traffic: TrafficReport) -> [Span] {
+    [
+      Span("\(traffic.sessions)"), Span("\(traffic.total)"), Span(rate(traffic.rate) + "/s"),
+      Span(bytes(traffic.bytesIn)), Span(bytes(traffic.bytesOut)),
+    ]
+  }
+
+  private static func aligned(_ table: [[Span]], right: Range<Int> = 0..<0) -> [Row] {
+    let columns = table.map(\.count).max() ?? 0
+    let widths = (0..<columns).map { column in
+      table.map { column < $0.count ? $0[column].text.count : 0 }.max() ?? 0
+    }
+    return table.map { cells in
+      var spans: [Span] = []
+      for (column, cell) in cells.enumerated() {
+        let blanks = String(repeating: " ", count: widths[column] - cell.text.count)
+        let isLast = column == cells.count - 1
+        if right.contains(column) { spans.append(Span(blanks)) }
+        spans.append(cell)
+        if !right.contains(column), !isLast { spans.append(Span(blanks)) }
+        if !isLast { spans.append(Span("  ")) }
+      }
+      return Row(spans)
+    }
+  }
+
+  static func rate(_ value: Double) -> String {
+    let tenths = Int(max(0, min(value, 1e12)) * 10)
+    return tenths >= 100 || tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)"
+  }
+
+  static func bytes(_ count: Int) -> String {
+    var value = Double(count)
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+      if value < 1024 { return unit == "B" ? "\(count) B" : "\(rate(value)) \(unit)" }
+      value /= 1024
+    }
+    return "\(rate(value)) TiB"
+  }
+
+  /// `4s`, `3m12s`, `2h05m`, `7d03h`.
+  static func span(_ seconds: Double) -> String {
+    let all = Int(max(0, min(seconds, 1e12)))
+    func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+    switch all {
+    case ..<60: return "\(all)s"
+    case ..<3600: return "\(all / 60)m\(two(all % 60))s"
+    case ..<86_400: return "\(all / 3600)h\(two(all % 3600 / 60))m"
+    default: return "\(all / 86_400)d\(two(all % 86_400 / 3600))h"
+    }
+  }
+}
