@@ -26,10 +26,10 @@ public final class ControlClient {
     let size = socklen_t(MemoryLayout<timeval>.size)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
     setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
-    guard let value = try? JSONValue(encoding: request) else {
+    guard let text = try? MessageText.write(request) else {
       throw .noAnswer(path: path, reason: "the request cannot be written")
     }
-    let line = Array((value.text() + "\n").utf8)
+    let line = Array((text + "\n").utf8)
     var sent = 0
     while sent < line.count {
       let count = line[sent...].withUnsafeBytes {
@@ -46,9 +46,8 @@ public final class ControlClient {
   /// The next answer.
   public func answer() throws(ControlError) -> ControlAnswer {
     let line = try nextLine()
-    guard let value = try? JSONValue(parsing: line),
-      value.member("version") == .integer(Int64(controlVersion)),
-      let answer = try? value.decode(ControlAnswer.self)
+    guard let answer = try? MessageText.read(ControlAnswer.self, line),
+      answer.version == controlVersion
     else {
       throw .noAnswer(path: path, reason: "what answers there is not this version of fairlead")
     }

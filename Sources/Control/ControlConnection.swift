@@ -147,7 +147,7 @@ final class ControlConnection: ChannelInboundHandler, @unchecked Sendable {
   /// Nil when the client is gone.
   @discardableResult
   private func write(_ answer: ControlAnswer) -> EventLoopFuture<Void>? {
-    channel?.writeAndFlush(ByteBuffer(string: JSONValue.line(answer)))
+    channel?.writeAndFlush(ByteBuffer(string: answer.line))
   }
 
   private func close() {

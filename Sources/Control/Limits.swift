@@ -4,8 +4,6 @@
 public enum ControlLimits {
   /// Bytes of one request; the longest real one names a server.
   public static let request = 4096
-  /// Nesting of a request's or an answer's JSON.
-  public static let depth = 16
   /// Connections at once: operators, scripts, and a few that follow events.
   public static let connections = 32
   /// A connection without a complete request for this long is closed, as is one that does not

@@ -51,21 +51,16 @@ public struct ControlAnswer: Codable, Equatable, Sendable {
 extension ControlRequest {
   /// The request of a line, or an answer that says what is wrong with it.
   public static func parse(_ line: [UInt8]) -> Result<ControlRequest, RefusedRequest> {
-    let value: JSONValue
     do {
-      value = try JSONValue(parsing: line)
+      guard try MessageText.read(AnyVersion.self, line).version == controlVersion else {
+        return .failure(
+          RefusedRequest(problem: "this daemon speaks version \(controlVersion) of the protocol"))
+      }
     } catch {
-      return .failure(RefusedRequest(problem: "\(error)"))
-    }
-    guard case .object = value else {
       return .failure(RefusedRequest(problem: "a request is a JSON object"))
     }
-    guard value.member("version") == .integer(Int64(controlVersion)) else {
-      return .failure(
-        RefusedRequest(problem: "this daemon speaks version \(controlVersion) of the protocol"))
-    }
     do {
-      return .success(try value.decode(ControlRequest.self))
+      return .success(try MessageText.read(ControlRequest.self, line))
     } catch {
       let names = Command.allCases.map(\.rawValue).joined(separator: ", ")
       return .failure(RefusedRequest(problem: "no such command; there are \(names)"))
@@ -78,10 +73,15 @@ public struct RefusedRequest: Error, Equatable {
   public var problem: String
 }
 
-extension JSONValue {
-  /// A message as the line that carries it; the types of messages can all be encoded.
-  static func line(_ answer: ControlAnswer) -> String {
-    let value = try? JSONValue(encoding: answer)
-    return (value ?? .null).text() + "\n"
+/// What messages of every version have.
+struct AnyVersion: Decodable {
+  var version: Int?
+}
+
+extension ControlAnswer {
+  /// The line that carries it.
+  var line: String {
+    let text = try? MessageText.write(self)
+    return (text ?? #"{"messages":["the answer cannot be written"],"ok":false,"version":1}"#) + "\n"
   }
 }

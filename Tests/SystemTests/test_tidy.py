@@ -17,7 +17,7 @@ ALLOWED = {
     "Configuration": {"Glibc", "Yams"},
     "Kernel": {"CLinux", "Glibc"},
     "Proxy": {"Configuration", "Glibc", "Kernel", "Synchronization"},
-    "Control": {"Glibc", "NIOCore", "NIOPosix", "Synchronization"},
+    "Control": {"FoundationEssentials", "Glibc", "NIOCore", "NIOPosix", "Synchronization"},
     "VRRP": set(),
     "Failover": {"Configuration", "Glibc", "Kernel", "Subprocess", "Synchronization", "VRRP"},
     "Telemetry": {"Configuration", "Glibc", "Kernel", "Proxy", "Synchronization"},

@@ -42,7 +42,7 @@ struct EventsCommand: ParsableCommand {
   }
 
   private func line(_ event: ControlEvent) throws -> String {
-    if json { return try JSONValue(encoding: event).text() }
+    if json { return try MessageText.write(event) }
     return "\(Self.stamp(event.time)) \(event.kind.rawValue) \(event.text)"
   }
 

@@ -36,7 +36,7 @@ struct StatusCommand: ParsableCommand {
       return
     }
     if json {
-      Console.print(try JSONValue(encoding: first).text(indented: true))
+      Console.print(try MessageText.write(first, indented: true))
       return
     }
     let terminal = Terminal.onStandardOutput()
