@@ -11,6 +11,8 @@ public enum ControlLimits {
   public static let patience_s = 10
   /// Events that are remembered.
   public static let history = 200
+  /// Sessions of one answer.
+  public static let sessions = 10_000
   /// Bytes of an answer that a client accepts: thousands of servers fit.
   public static let answer = 32 << 20
 }

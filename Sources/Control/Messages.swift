@@ -6,20 +6,26 @@ public let controlVersion = 1
 /// What an operator asks for.
 public struct ControlRequest: Codable, Equatable, Sendable {
   public enum Command: String, Codable, CaseIterable, Sendable {
-    case status, reload, drain, undrain, events
+    case status, reload, drain, undrain, events, sessions
   }
   public var version: Int
   public var command: Command
-  /// `backend/server`, or a server's name when only one backend has it; for drain and undrain.
+  /// `backend/server`, or a server's name when only one backend has it; for drain, undrain and
+  /// sessions.
   public var server: String?
   /// For events: further answers follow, one for each event.
   public var follow: Bool?
+  /// For sessions: how many at most, 0...10,000.
+  public var limit: Int?
 
-  public init(_ command: Command, server: String? = nil, follow: Bool? = nil) {
+  public init(
+    _ command: Command, server: String? = nil, follow: Bool? = nil, limit: Int? = nil
+  ) {
     version = controlVersion
     self.command = command
     self.server = server
     self.follow = follow
+    self.limit = limit
   }
 }
 
@@ -32,15 +38,18 @@ public struct ControlAnswer: Codable, Equatable, Sendable {
   public var messages: [String]
   public var status: StatusReport?
   public var events: [ControlEvent]?
+  public var sessions: SessionsReport?
 
   public init(
-    ok: Bool, messages: [String] = [], status: StatusReport? = nil, events: [ControlEvent]? = nil
+    ok: Bool, messages: [String] = [], status: StatusReport? = nil,
+    events: [ControlEvent]? = nil, sessions: SessionsReport? = nil
   ) {
     version = controlVersion
     self.ok = ok
     self.messages = messages
     self.status = status
     self.events = events
+    self.sessions = sessions
   }
 
   public static func refused(_ problem: String) -> ControlAnswer {
@@ -71,6 +80,7 @@ extension ControlRequest {
 /// Why a line is no request.
 public struct RefusedRequest: Error, Equatable {
   public var problem: String
+  public init(problem: String) { self.problem = problem }
 }
 
 /// What messages of every version have.

@@ -66,6 +66,7 @@ extension Daemon {
     switch request.command {
     case .status: return ControlAnswer(ok: true, status: await report())
     case .events: return ControlAnswer(ok: true, events: history.events)
+    case .sessions: return await listSessions(request)
     case .reload, .drain, .undrain:
       return await withCheckedContinuation { continuation in
         post.yield(.request(request) { continuation.resume(returning: $0) })
@@ -79,7 +80,7 @@ extension Daemon {
     case .reload: return await reload()
     case .drain: return setDrained(request.server, true)
     case .undrain: return setDrained(request.server, false)
-    case .status, .events: return await answer(request)
+    case .status, .events, .sessions: return await answer(request)
     }
   }
 
@@ -110,18 +111,31 @@ extension Daemon {
     serverSince = serverSince.filter { present.contains($0.key) }
   }
 
-  private func setDrained(_ name: String?, _ isDrained: Bool) -> ControlAnswer {
-    guard let name else { return .refused("which server? (backend/server)") }
+  /// The server that an operator means.
+  func findServer(_ name: String?) -> Result<ServerReference, RefusedRequest> {
+    func refused(_ problem: String) -> Result<ServerReference, RefusedRequest> {
+      .failure(RefusedRequest(problem: problem))
+    }
+    guard let name else { return refused("which server? (backend/server)") }
     let found = configuration.allServers.map(\.0).filter {
       "\($0.backend)/\($0.server)" == name || $0.server == name
     }
     let exact = found.filter { "\($0.backend)/\($0.server)" == name }
     guard let reference = exact.first ?? found.first else {
-      return .refused("there is no server '\(name)'")
+      return refused("there is no server '\(name)'")
     }
     guard !exact.isEmpty || found.count == 1 else {
       let names = found.map { "\($0.backend)/\($0.server)" }.joined(separator: ", ")
-      return .refused("'\(name)' may be each of \(names)")
+      return refused("'\(name)' may be each of \(names)")
+    }
+    return .success(reference)
+  }
+
+  private func setDrained(_ name: String?, _ isDrained: Bool) -> ControlAnswer {
+    let reference: ServerReference
+    switch findServer(name) {
+    case .success(let found): reference = found
+    case .failure(let refused): return .refused(refused.problem)
     }
     let full = "\(reference.backend)/\(reference.server)"
     guard drained.contains(reference) != isDrained else {

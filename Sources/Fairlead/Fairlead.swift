@@ -11,8 +11,8 @@ struct Fairlead: AsyncParsableCommand {
     version: Version.text,
     subcommands: [
       RunCommand.self, CheckCommand.self, ConvertCommand.self, InitCommand.self,
-      StatusCommand.self, EventsCommand.self, ReloadCommand.self, DrainCommand.self,
-      UndrainCommand.self, CleanupCommand.self, DemoCommand.self,
+      StatusCommand.self, SessionsCommand.self, EventsCommand.self, ReloadCommand.self,
+      DrainCommand.self, UndrainCommand.self, CleanupCommand.self, DemoCommand.self,
     ])
 }
 

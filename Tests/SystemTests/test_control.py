@@ -189,6 +189,47 @@ def test_an_unknown_server_is_an_error(pair: Pair, words: tuple[str, str]) -> No
     assert code == 1 and f"there is no server '{words[1]}'" in errors
 
 
+def test_sessions_are_listed_the_oldest_first(start: Start, serve: Serve) -> None:
+    pair = Pair(start, lambda script: serve(silent))
+    clients = [connect(pair.port)]
+    eventually(lambda: pair.status()["sessions"] == 1, 5, "the first")
+    clients += [connect(pair.port) for _ in range(3)]
+    clients[0].sendall(b"hello")
+    eventually(lambda: pair.server("a")["traffic"]["sessions"] == 2, 5, "two on a")
+
+    def listed(*words: str) -> dict[str, Any]:
+        return json.loads(pair.call("sessions", "--json", *words)[1])
+
+    def all_there() -> dict[str, Any] | None:
+        found = listed()
+        states = [each["state"] for each in found["sessions"]]
+        first = found["sessions"][0]["bytesIn"] if states else 0
+        return found if states == ["established"] * 4 and first == 5 else None
+
+    found = eventually(all_there, 5, "four sessions, and the first one's bytes")
+    assert found["matching"] == 4
+    first = found["sessions"][0]
+    host, port = clients[0].getsockname()
+    assert first["client"] == f"{host}:{port}" and first["local"] == f"127.0.0.1:{pair.port}"
+    assert first["frontend"] == "edge" and first["backend"] == "masters"
+    assert [each["age"] for each in found["sessions"]] == sorted(
+        (each["age"] for each in found["sessions"]), reverse=True
+    )
+    only = listed("--server", "b")
+    assert only["matching"] == 2 and {each["server"] for each in only["sessions"]} == {"b"}
+    short = listed("--limit", "1")
+    assert short["matching"] == 4 and [each["client"] for each in short["sessions"]] == [
+        first["client"]
+    ]
+    code, out, _ = pair.call("sessions", "--limit", "3")
+    assert code == 0 and "masters/a" in out and "and 1 more" in out
+    code, _, errors = pair.call("sessions", "--server", "nobody")
+    assert code == 1 and "there is no server 'nobody'" in errors
+    for client in clients:
+        client.close()
+    eventually(lambda: pair.call("sessions")[1].strip() == "no sessions", 5, "they are gone")
+
+
 # MARK: reload
 
 

@@ -128,7 +128,7 @@ struct StatusTable {
 
   // MARK: Cells
 
-  private static func heads(_ words: String...) -> [Span] { words.map { Span($0, .dim) } }
+  static func heads(_ words: String...) -> [Span] { words.map { Span($0, .dim) } }
 
   private static func traffic(_ traffic: TrafficReport) -> [Span] {
     [
@@ -137,7 +137,7 @@ struct StatusTable {
     ]
   }
 
-  private static func aligned(_ table: [[Span]], right: Range<Int> = 0..<0) -> [Row] {
+  static func aligned(_ table: [[Span]], right: Range<Int> = 0..<0) -> [Row] {
     let columns = table.map(\.count).max() ?? 0
     let widths = (0..<columns).map { column in
       table.map { column < $0.count ? $0[column].text.count : 0 }.max() ?? 0

@@ -40,7 +40,7 @@ public final class ProxyEngine {
   public let rings: [RecordRing]
   public let options: EngineOptions
 
-  private let mailboxes: [Mailbox]
+  let mailboxes: [Mailbox]
   private var threads: [ThreadHandle] = []
   private var openKeys: Set<String> = []
   /// Ports of our own listeners.

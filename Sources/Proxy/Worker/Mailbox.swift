@@ -17,6 +17,8 @@ enum WorkerMessage: Sendable {
   case endSessions(of: ServerRuntime, SessionEnd)
   /// The server takes no sessions any more: those that wait for it look for another one.
   case reassign(from: ServerRuntime)
+  /// Tells what sessions are open.
+  case list(SessionCollector)
   /// Stops accepting; open sessions go on.
   case drain
   /// Ends every session and the thread.

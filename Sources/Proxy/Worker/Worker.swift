@@ -163,6 +163,7 @@ struct Worker: ~Copyable {
       case .resumeAccepting: resumeListeners()
       case .endSessions(let server, let end): endSessions(of: server, end)
       case .reassign(let server): reassignWaiters(of: server)
+      case .list(let collector): list(into: collector)
       case .drain: closeAllListeners()
       case .stop: isRunning = false
       }
