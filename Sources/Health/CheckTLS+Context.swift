@@ -96,7 +96,8 @@ func certificate(_ certificate: NIOSSLCertificate, isFor name: String) -> Bool {
   return false
 }
 
-func hostname(_ name: [UInt8], matches pattern: [UInt8]) -> Bool {
+/// Both in lower case; a pattern may have `*` as its whole first label (RFC 6125, section 6.4.3).
+package func hostname(_ name: [UInt8], matches pattern: [UInt8]) -> Bool {
   guard pattern.starts(with: "*.".utf8) else { return name == pattern }
   guard let dot = name.firstIndex(of: UInt8(ascii: ".")), dot > 0 else { return false }
   return name[dot...] == pattern[1...]

@@ -6,7 +6,7 @@ import NIOCore
 
 extension Configuration.SocketAddress {
   /// nil when it names nothing that can be connected to, or a path that does not fit.
-  var endpoint: NIOCore.SocketAddress? {
+  package var endpoint: NIOCore.SocketAddress? {
     switch self {
     case .ip(.v4(let number), let port):
       var address = sockaddr_in()

@@ -9,18 +9,25 @@ import NIOPosix
 public enum SystemResolver {
   /// The first address, or nil. Blocks, possibly for many seconds: for start only.
   public static func lookUpBlocking(_ host: String) -> IPAddress? {
+    addressesBlocking(of: host).first
+  }
+
+  /// All addresses, in the order in which they are to be tried; none when there are none. Blocks
+  /// as `lookUpBlocking` does.
+  public static func addressesBlocking(of host: String) -> [IPAddress] {
     var hints = addrinfo()
     hints.ai_family = AF_UNSPEC
     hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
     var list: UnsafeMutablePointer<addrinfo>?
-    guard getaddrinfo(host, nil, &hints, &list) == 0 else { return nil }
+    guard getaddrinfo(host, nil, &hints, &list) == 0 else { return [] }
     defer { freeaddrinfo(list) }
+    var found: [IPAddress] = []
     var entry = list
     while let current = entry {
-      if let address = current.pointee.ai_addr.flatMap(ipAddress) { return address }
+      if let address = current.pointee.ai_addr.flatMap(ipAddress) { found.append(address) }
       entry = current.pointee.ai_next
     }
-    return nil
+    return found
   }
 
   /// The same on a thread of NIO's pool; the caller's executor is not blocked.

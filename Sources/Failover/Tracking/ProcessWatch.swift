@@ -96,8 +96,9 @@ struct ProcessWatch {
 }
 
 /// /proc as far as it concerns us.
-enum Processes {
-  static func forEach(_ body: (Int32) -> Void) {
+package enum Processes {
+  /// The id of every process that this one can see.
+  package static func forEach(_ body: (Int32) -> Void) {
     guard let directory = opendir("/proc") else { return }
     defer { closedir(directory) }
     while let entry = readdir(directory) {
@@ -120,14 +121,16 @@ enum Processes {
     return ProcessImage(name: Array(text[(start + 1)..<end]))
   }
 
-  static func arguments(of pid: Int32) -> [[UInt8]] {
+  /// Its command line; empty when it has ended.
+  package static func arguments(of pid: Int32) -> [[UInt8]] {
     var text = read("/proc/\(pid)/cmdline", limit: TrackingLimits.commandLineBytes)
     if text.last == 0 { text.removeLast() }
     if text.isEmpty { return [] }
     return text.split(separator: 0, omittingEmptySubsequences: false).map(Array.init)
   }
 
-  private static func read(_ path: String, limit: Int) -> [UInt8] {
+  /// At most `limit` bytes of a file below /proc; none when it cannot be read.
+  package static func read(_ path: String, limit: Int) -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return [] }
     defer { Glibc.close(descriptor) }

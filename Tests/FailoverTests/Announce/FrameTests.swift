@@ -56,6 +56,33 @@ import Testing
         isRouter: true) == Self.routerAdvertisement)
   }
 
+  /// RFC 5227, section 2.1.1: nobody can learn from the sender's address 0.0.0.0.
+  @Test func arpProbes() {
+    let probe = Frames.arpProbe(address: 0x0a09_0064, mac: Self.mac)
+    var expected = Self.request
+    expected.replaceSubrange(28..<32, with: [0, 0, 0, 0])
+    expected.replaceSubrange(32..<38, with: [0, 0, 0, 0, 0, 0])
+    #expect(probe == expected)
+    #expect(HeardOwner(arp: probe[14...], interface: 3)?.address.isUnspecified == true)
+  }
+
+  /// RFC 4861, section 7.2.2, to the group of RFC 4291, section 2.7.1.
+  @Test func neighbourSolicitations() {
+    let target = IPAddress("fd00:10::1:23:4567")!
+    let source = IPAddress("fe80::1")!
+    let frame = Frames.neighbourSolicitation(for: target, from: source, mac: Self.mac)
+    let group: [UInt8] = IPAddress("ff02::1:ff23:4567")!.networkBytes
+    #expect(
+      Array(frame[..<14]) == [0x33, 0x33, 0xff, 0x23, 0x45, 0x67] + Self.mac.bytes + [0x86, 0xdd])
+    #expect(Array(frame[14..<22]) == [0x60, 0, 0, 0, 0, 32, 58, 255])
+    #expect(Array(frame[22..<38]) == source.networkBytes && Array(frame[38..<54]) == group)
+    #expect(frame[54] == 135 && Array(frame[62..<78]) == target.networkBytes)
+    #expect(Array(frame[78...]) == [1, 1] + Self.mac.bytes)
+    // The checksum over the pseudo-header and the message, itself included, is zero.
+    let whole = source.networkBytes + group + [0, 0, 0, 32, 0, 0, 0, 58] + frame[54...]
+    #expect(Frames.checksum(whole) == 0)
+  }
+
   @Test func heardOwners() {
     let arp = HeardOwner(arp: Self.request[14...], interface: 3)
     #expect(arp == HeardOwner(interface: 3, address: .v4(0x0a09_0064), mac: Self.mac))
