@@ -57,6 +57,14 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "Control", dependencies: nio, swiftSettings: strict),
     .target(
+      name: "Doctor",
+      dependencies: nio + [
+        "Configuration", "Failover", "Health", "Kernel", "Resolution", "VRRP",
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        .product(name: "NIOTLS", package: "swift-nio"),
+      ], swiftSettings: strict),
+    .target(
       name: "StandIn",
       dependencies: nio + [
         .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -67,7 +75,7 @@ let package = Package(
     .executableTarget(
       name: "Fairlead",
       dependencies: nio + [
-        "Configuration", "Control", "Failover", "Health", "Kernel", "Proxy", "Resolution",
+        "Configuration", "Control", "Doctor", "Failover", "Health", "Kernel", "Proxy", "Resolution",
         "StandIn", "Telemetry",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -79,6 +87,9 @@ let package = Package(
       name: "ConfigurationTests", dependencies: ["Configuration", "FuzzInputs"],
       resources: [.copy("Fixtures")], swiftSettings: strict),
     .testTarget(name: "ControlTests", dependencies: ["Control"], swiftSettings: strict),
+    .testTarget(
+      name: "DoctorTests", dependencies: ["Configuration", "Doctor", "VRRP"],
+      swiftSettings: strict),
     .testTarget(
       name: "HealthTests",
       dependencies: nio + [

@@ -6,16 +6,21 @@ import Kernel
 
 /// A lock file named after the network namespace. The kernel gives the lock back when its owner
 /// dies, and nobody but root can write to the directory.
-struct NamespaceLock {
+package struct NamespaceLock {
   private let descriptor: Int32
   private let path: String
+
+  /// The file of this network namespace; anybody may see that it is there.
+  package static func path(in directory: String = "/run") -> String {
+    var status = stat()
+    let number = stat("/proc/self/ns/net", &status) == 0 ? status.st_ino : 0
+    return "\(directory)/fairlead.failover.\(number).lock"
+  }
 
   /// Throws a sentence when another process has the lock. Where no file can be made (a container
   /// with a read-only /run), nobody else is assumed.
   static func take(directory: String = "/run") throws(FailoverError) -> NamespaceLock {
-    var status = stat()
-    let number = stat("/proc/self/ns/net", &status) == 0 ? status.st_ino : 0
-    let path = "\(directory)/fairlead.failover.\(number).lock"
+    let path = path(in: directory)
     let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else { return NamespaceLock(descriptor: -1, path: path) }
     if flock(descriptor, LOCK_EX | LOCK_NB) != 0 {

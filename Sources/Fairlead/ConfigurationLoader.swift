@@ -16,6 +16,9 @@ struct LoadedConfiguration {
   var diagnostics: [Diagnostic] = []
   /// Problems without a place in a file.
   var problems: [String] = []
+  /// The native file as all nodes see it, and which of them this machine is.
+  var document: NativeDocument?
+  var node: String?
   /// A keepalived.conf with warnings: it runs, as keepalived would run it, but not as written.
   var hasFailoverWarnings = false
 }
@@ -101,6 +104,8 @@ enum ConfigurationLoader {
     loaded.diagnostics += result.diagnostics
     if let proxy = result.proxy { validateChecks(proxy, &loaded) }
     guard result.document != nil, loaded.problems.isEmpty else { return }
+    loaded.document = result.document
+    loaded.node = result.node
     loaded.halves = LoadedConfiguration.Halves(proxy: result.proxy, failover: result.failover)
   }
 

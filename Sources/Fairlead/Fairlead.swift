@@ -10,7 +10,7 @@ struct Fairlead: AsyncParsableCommand {
       + " existing haproxy.cfg and keepalived.conf files.",
     version: Version.text,
     subcommands: [
-      RunCommand.self, CheckCommand.self, ConvertCommand.self, InitCommand.self,
+      RunCommand.self, CheckCommand.self, VerifyCommand.self, ConvertCommand.self, InitCommand.self,
       StatusCommand.self, SessionsCommand.self, EventsCommand.self, ReloadCommand.self,
       DrainCommand.self, UndrainCommand.self, CleanupCommand.self, DemoCommand.self,
     ])

@@ -19,6 +19,10 @@ ALLOWED = {
     "Proxy": {"Configuration", "Glibc", "Kernel", "Synchronization"},
     "Control": {"FoundationEssentials", "Glibc", "NIOCore", "NIOPosix", "Synchronization"},
     "VRRP": set(),
+    "Doctor": {
+        *("Configuration", "Failover", "Glibc", "Health", "Kernel", "Resolution", "VRRP"),
+        *("NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "NIOTLS", "Synchronization"),
+    },
     "Failover": {"Configuration", "Glibc", "Kernel", "Subprocess", "Synchronization", "VRRP"},
     "Telemetry": {"Configuration", "Glibc", "Kernel", "Proxy", "Synchronization"},
 }

@@ -42,7 +42,7 @@ class Authority:
             *("-keyout", str(self._key), "-out", str(self.certificate)),
         )
 
-    def issue(self, name: str, *subject_alternatives: str) -> Certificate:
+    def issue(self, name: str, *subject_alternatives: str, days: str = DAYS) -> Certificate:
         """A certificate for `name`; alternatives read `IP:10.0.0.11` or `DNS:kubernetes`."""
         key, request = self.folder / f"{name}.key", self.folder / f"{name}.csr"
         made, extensions = self.folder / f"{name}.crt", self.folder / f"{name}.ext"
@@ -53,7 +53,7 @@ class Authority:
             *("-subj", f"/CN={name}", "-keyout", str(key), "-out", str(request)),
         )
         _openssl(
-            *("x509", "-req", "-in", str(request), "-days", DAYS, "-CAcreateserial"),
+            *("x509", "-req", "-in", str(request), "-days", days, "-CAcreateserial"),
             *("-CA", str(self.certificate), "-CAkey", str(self._key)),
             *("-extfile", str(extensions), "-out", str(made)),
         )
