@@ -16,7 +16,7 @@ nodes:
   first: 10.0.0.131
   second: 10.0.0.132
 virtualAddresses:
-  - {VIRTUAL[4][0]}
+  - {{address: {VIRTUAL[4][0]}, preemptDelay: 1s}}
 frontends:
   - listen: 0.0.0.0:6443
 servers:

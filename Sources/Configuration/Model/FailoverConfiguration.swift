@@ -108,6 +108,8 @@ public struct VirtualRouter: Equatable, Sendable {
   /// nil = 224.0.0.18 or ff02::12.
   public var multicastGroup: IPAddress?
   public var preemption: Preemption = .immediate
+  /// Health of the proxy decides about the priority as well; nil = it does not.
+  public var following: ProxyFollowing?
   /// Own interface down = fault; false with `dont_track_primary`.
   public var tracksOwnInterface = true
   public var trackedInterfaces: [TrackReference] = []
@@ -149,6 +151,14 @@ public enum Preemption: Equatable, Sendable {
   case never
   /// Only this long after it came up, 0...1000 s.
   case delayed(Duration)
+}
+
+/// A router whose priority follows what the proxy of its node can do. Its configured priority is
+/// within 130...252.
+public struct ProxyFollowing: Equatable, Sendable {
+  /// How long a node must have been healthy before it takes the address from a healthy node.
+  public var preemptDelay: Duration
+  public init(preemptDelay: Duration) { self.preemptDelay = preemptDelay }
 }
 
 /// A `unicast_peer` line.

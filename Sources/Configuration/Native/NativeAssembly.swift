@@ -56,14 +56,16 @@ struct NativeAssembly {
     return result
   }
 
-  /// 200, 190, 180 … by the place in the list: room to put a keepalived peer between.
+  /// 200, 190, 180 … by the place in the list: room to put a keepalived peer between. Of many
+  /// nodes that follow the proxy, all have to stay above 130.
   static func members(
     _ address: NativeVirtualAddress, _ document: NativeDocument
   ) -> [(node: NativeNode, priority: UInt8)] {
     let listed = address.nodes ?? document.nodes.map { NativeVirtualAddress.Member($0.name) }
+    let step = listed.count > 8 && address.follows(hasProxy: document.proxy != nil) ? 4 : 10
     return listed.enumerated().compactMap { index, member in
       guard let node = document.nodes.first(where: { $0.name == member.node }) else { return nil }
-      return (node, member.priority ?? UInt8(clamping: max(1, 200 - 10 * index)))
+      return (node, member.priority ?? UInt8(clamping: max(1, 200 - step * index)))
     }
   }
 
@@ -88,6 +90,12 @@ struct NativeAssembly {
     router.advertisementInterval = address.effectiveInterval
     router.addresses = address.addresses
     router.preemption = address.preempt ? .immediate : .never
+    if address.follows(hasProxy: document.proxy != nil) {
+      router.following = ProxyFollowing(
+        preemptDelay: address.preemptDelay ?? NativeVirtualAddress.usualPreemptDelay)
+    } else if address.preempt, let delay = address.preemptDelay, delay > .zero {
+      router.preemption = .delayed(delay)
+    }
     if let password = address.password {
       let bytes = Array(password.utf8)
       router.password = bytes + [UInt8](repeating: 0, count: max(0, 8 - bytes.count))

@@ -108,6 +108,9 @@ public struct NativeConversion: Sendable {
         String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
       }
       made.preempt = router.preemption != .never
+      if case .delayed(let delay) = router.preemption { made.preemptDelay = delay }
+      // As it was: health has not moved these addresses, and their priorities leave no room.
+      if document.proxy != nil { made.followsProxy = false }
       made.multicast = router.peers.isEmpty
       if router.interface != node.interface { made.interface = router.interface }
       document.virtualAddresses.append(made)

@@ -18,7 +18,7 @@ public struct NativeNode: Equatable, Sendable {
 public struct NativeVirtualAddress: Equatable, Sendable {
   public struct Member: Equatable, Sendable {
     public var node: String
-    /// 1...254; nil = by its place in the list.
+    /// 1...254, 130...252 if it follows the proxy; nil = by its place in the list.
     public var priority: UInt8?
     public init(_ node: String, priority: UInt8? = nil) {
       self.node = node
@@ -41,6 +41,10 @@ public struct NativeVirtualAddress: Equatable, Sendable {
   /// 3, or 2 without a password for peers that know nothing else.
   public var version: VRRPVersion?
   public var preempt = true
+  /// nil = if there are frontends.
+  public var followsProxy: Bool?
+  /// nil = 60 s if it follows the proxy, otherwise none.
+  public var preemptDelay: Duration?
   /// Adverts go to the group although all addresses are known.
   public var multicast = false
   public var origin = Origin()
@@ -66,6 +70,16 @@ public struct NativeVirtualAddress: Equatable, Sendable {
   }
 
   public var effectiveName: String { name ?? addresses.first.map { "\($0.address)" } ?? "" }
+
+  /// `hasProxy`: the file has frontends.
+  public func follows(hasProxy: Bool) -> Bool { hasProxy && followsProxy ?? true }
+
+  /// Long enough for the servers' checks to settle and for a rolling restart to go on; an
+  /// address that goes home breaks every session once more.
+  static let usualPreemptDelay = Duration.seconds(60)
+  /// What may be configured when the router follows the proxy: room for the lower halves of the
+  /// unhealthy and for what operators order.
+  static let followingPriorities = 130...252
 
   static var keys: [NativeKey<NativeVirtualAddress>] {
     [
@@ -99,6 +113,13 @@ public struct NativeVirtualAddress: Equatable, Sendable {
         "version", \.version, read: { $0.choice($1, [("2", .v2), ("3", .v3)]) },
         print: { $0.map { .scalar(String($0.rawValue)) } }),
       .flag("preempt", \.preempt),
+      NativeKey(
+        "preemptDelay", \.preemptDelay,
+        read: { $0.duration($1, in: .zero ... .seconds(1000)) },
+        print: { $0.map { .scalar(HAProxyUnits.print($0)) } }),
+      NativeKey(
+        "followsProxy", \.followsProxy, read: { $0.bool($1) },
+        print: { $0.map { .scalar($0 ? "true" : "false") } }),
       .flag("multicast", \.multicast),
     ]
   }

@@ -25,7 +25,12 @@ struct NativeParser {
     }
     if let value = values["nodes"] { document.nodes = readNodes(value) }
     if let value = values["virtualAddresses"] {
-      document.virtualAddresses = reader.elements(value).map(readVirtualAddress)
+      let hasProxy = values["frontends"] != nil
+      document.virtualAddresses = reader.elements(value).map { element in
+        let address = readVirtualAddress(element)
+        checkFollowing(address, hasProxy: hasProxy, at: element)
+        return address
+      }
       checkNames(document, at: value)
     }
     document.proxy = readProxy(values)
@@ -96,6 +101,32 @@ struct NativeParser {
       }
     }
     return result
+  }
+
+  /// Health takes its place among the priorities.
+  private func checkFollowing(
+    _ address: NativeVirtualAddress, hasProxy: Bool, at value: NativeValue
+  ) {
+    func place(_ key: String, in value: NativeValue) -> NativeValue {
+      guard let pair = value.node.mapping?.first(where: { $0.key.string == key }) else {
+        return value
+      }
+      return NativeValue(node: pair.value, path: "\(value.path).\(key)")
+    }
+    if address.followsProxy == true, !hasProxy {
+      reader.report(
+        at: place("followsProxy", in: value), "there are no 'frontends' that could be followed")
+    }
+    guard address.follows(hasProxy: hasProxy) else { return }
+    let range = NativeVirtualAddress.followingPriorities
+    for member in address.nodes ?? [] {
+      guard let priority = member.priority, !range.contains(Int(priority)) else { continue }
+      reader.report(
+        at: place(member.node, in: place("nodes", in: value)),
+        "an address that follows the proxy needs priorities from \(range.lowerBound) to "
+          + "\(range.upperBound): what is below and above shows health and orders to the other "
+          + "nodes; 'followsProxy: false' leaves health out")
+    }
   }
 
   private func checkNames(_ document: NativeDocument, at value: NativeValue) {
