@@ -12,7 +12,7 @@ public struct FailoverError: Error, Equatable, CustomStringConvertible {
 public final class FailoverEngine: Sendable {
   private let options: FailoverOptions
   private let output: LoopOutput
-  private let mailbox: LoopMailbox
+  let mailbox: LoopMailbox
   private let acceptance = AcceptanceFilter()
   private let thread = Mutex<ThreadHandle?>(nil)
   private let statuses = Mutex<[RouterStatus]>([])

@@ -9,11 +9,24 @@ public struct FailoverNotice: Equatable, Sendable {
   public var text: String
   /// What the line is about, when that is a router's change of state.
   public var transition: RouterTransition?
-  public init(_ level: LogLevel, _ text: String, transition: RouterTransition? = nil) {
+  /// What the line is about, when that is what an operator or the proxy made of a router.
+  public var standing: RouterStanding?
+  public init(
+    _ level: LogLevel, _ text: String, transition: RouterTransition? = nil,
+    standing: RouterStanding? = nil
+  ) {
     self.level = level
     self.text = text
     self.transition = transition
+    self.standing = standing
   }
+}
+
+/// What is known of a router's node, in words: why it has its priority.
+public struct RouterStanding: Equatable, Sendable {
+  public var router: String
+  /// For example `unhealthy: no server of 'masters' is reachable`.
+  public var words: String
 }
 
 /// A router's change of state.
@@ -47,6 +60,8 @@ public struct RouterStatus: Equatable, Sendable {
   public var priority: UInt8
   /// Names of what is wrong, in words; empty unless in the fault state.
   public var faults: [String]
+  /// Why it has this priority, in words; empty when nothing but the configuration decides.
+  public var standing: String
   /// The master, as last heard.
   public var master: IPAddress?
   /// Microseconds of the monotonic clock of the last change of state.

@@ -47,8 +47,11 @@ extension RouterSettings {
       }
       transport = .unicast(peers: peers, checksSource: router.checksUnicastSource)
     }
+    // With health in the priority, a healthy node must always be able to take over from an
+    // unhealthy one; `preempt: false` is then a matter of the priority as well.
+    let preemption = router.following == nil ? router.preemption : .immediate
     preempt =
-      switch router.preemption {
+      switch preemption {
       case .immediate: .immediate
       case .never: .never
       case .delayed(let delay): .delayed(delay.microseconds)

@@ -24,6 +24,7 @@ enum Wording {
     case .owner: return "owner of the addresses"
     case .masterDown: return "no advert from a master"
     case .masterResigned: return "the master resigned"
+    case .resigned: return "gave the addresses up for others to take"
     case .group: return "with its sync group"
     case .fault: return faults.isEmpty ? "with its sync group" : faults.joined(separator: ", ")
     case .recovered: return "nothing is wrong any more"

@@ -73,6 +73,10 @@ import VRRP
     events += [
       ("fault", { $0.feed(.fault) }), ("recovered", { $0.feed(.recovered) }),
       ("priority 228", { $0.feed(.priority(228)) }),
+      (
+        "priority 90, as master 128",
+        { $0.feed(.priority(RouterPriority(backup: 90, master: 128, turn: 90))) }
+      ),
       ("groupMaster", { $0.feed(.groupMaster) }), ("groupBackup", { $0.feed(.groupBackup) }),
       ("resumed", { $0.feed(.resumed) }),
       (
@@ -83,7 +87,8 @@ import VRRP
           return t.feed(.reconfigured(settings))
         }
       ),
-      ("moved", { $0.feed(.moved(.v4(0x0a09_0009))) }), ("stop", { $0.feed(.stop) }),
+      ("moved", { $0.feed(.moved(.v4(0x0a09_0009))) }),
+      ("resign", { $0.feed(.resign) }), ("stop", { $0.feed(.stop) }),
     ]
     return events
   }

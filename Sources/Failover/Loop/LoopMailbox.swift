@@ -3,9 +3,14 @@
 import Configuration
 import Kernel
 import Synchronization
+import VRRP
 
 enum LoopMessage: Sendable {
   case tracked(TrackingReport)
+  /// What the proxy of this node can do.
+  case path(PathObservation)
+  /// From an operator, for one router or for all of them. The answer comes when it has ended.
+  case order(HolderEvent, router: String?, answer: @Sendable ([OrderResult]) -> Void)
   /// Makes a configuration the running one; the answer is why that was impossible, or nil.
   case apply(FailoverConfiguration, answer: @Sendable (String?) -> Void)
   /// Gives everything up and ends the thread.
@@ -58,7 +63,8 @@ final class LoopMailbox: Sendable {
   private static func refuse(_ message: LoopMessage) {
     switch message {
     case .apply(_, let answer): answer("the virtual routers have stopped")
-    case .tracked, .stop: break
+    case .order(_, _, let answer): answer([])
+    case .tracked, .path, .stop: break
     }
   }
 }

@@ -240,6 +240,7 @@ extension RouterLoop {
   ) {
     runtimes[index].since_us = now_us
     runtimes[index].forgetHolders()
+    runtimes[index].hasMoved = true
     hasNews = true
     // Back to waiting for its start, with its group: nothing that anybody has been told of.
     if state == .initialize, cause == .recovered { return }

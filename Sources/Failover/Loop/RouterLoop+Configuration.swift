@@ -112,6 +112,7 @@ extension RouterLoop {
       tracking.notices.forEach { log(.warning, $0) }
       guard let origin = origins[index] else {
         runtimes.append(RouterRuntime(router, settings: settings, tracking: tracking, at: now_us))
+        inform(runtimes.count - 1, at: now_us)
         machines.append(VRRPRouter(settings))
         faulty.append(false)
         continue
@@ -120,6 +121,10 @@ extension RouterLoop {
       runtime.router = router
       runtime.settings = settings
       runtime.tracking = tracking
+      runtime.holder.configure(
+        preference: runtime.trackedPriority, follows: router.following != nil,
+        returns: router.preemption != .never,
+        preemptDelay_us: router.following?.preemptDelay.microseconds ?? 0, at: now_us)
       runtime.forgetReports()
       runtimes.append(runtime)
       machines.append(before.set.routers[origin])

@@ -117,10 +117,7 @@ extension RouterLoop {
       begin(index, outcome, at: now_us)
       return
     }
-    if outcome.priority != runtimes[index].trackedPriority {
-      runtimes[index].trackedPriority = outcome.priority
-      handle(index, .priority(outcome.priority), at: now_us)
-    }
+    adoptPriority(index, tracked: outcome.priority, at: now_us)
     if !faults.isEmpty, !runtimes[index].isFaulty {
       runtimes[index].isFaulty = true
       handle(index, .fault, at: now_us)
@@ -134,10 +131,9 @@ extension RouterLoop {
   /// up with its recovery.
   private func begin(_ index: Int, _ outcome: TrackingOutcome, at now_us: Microseconds) {
     guard startAt_us == 0 else { return }
-    if outcome.priority != set.routers[index].priority {
-      handle(index, .priority(outcome.priority), at: now_us)
-    }
-    runtimes[index].trackedPriority = outcome.priority
+    adoptPriority(index, tracked: outcome.priority, at: now_us)
+    // An address should only come to a node of which is known whether it can serve.
+    if runtimes[index].holder.situation.follows, path.verdict == .unknown { return }
     guard runtimes[index].faults.isEmpty else {
       if !runtimes[index].isFaulty {
         runtimes[index].isFaulty = true

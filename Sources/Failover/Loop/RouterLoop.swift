@@ -33,6 +33,12 @@ final class RouterLoop {
   var announcements = AnnouncementQueue()
   var results: [TrackedSubject: TrackResult] = [:]
   var unknownRouters: Set<UInt8> = []
+  /// What the proxy of this node can do, and why not.
+  var path = PathHealth(startedAt: Clock.monotonic_us())
+  var pathProblem = "nothing is known of the servers"
+  /// By an operator, with every router.
+  var isDrained = false
+  var pendingOrder: PendingOrder?
   /// No router starts before.
   var startAt_us: Microseconds = 0
   var isStopping = false
@@ -98,6 +104,7 @@ final class RouterLoop {
     hearHolders()
     readMail()
     guard !isStopping else { return }
+    followPath(at: Clock.monotonic_us())
     fireTimers(at: now_us)
     restoreAddresses()
     sendAnnouncements()
@@ -112,6 +119,8 @@ final class RouterLoop {
     if let deadline_us = timers.next_us { wake_us = min(wake_us, deadline_us) }
     if let deadline_us = announcements.next_us { wake_us = min(wake_us, deadline_us) }
     for case let due_us? in runtimes.map(\.restoreAt_us) { wake_us = min(wake_us, due_us) }
+    for case let due_us? in runtimes.map(\.holder.next_us) { wake_us = min(wake_us, due_us) }
+    if let due_us = path.next_us { wake_us = min(wake_us, due_us) }
     if startAt_us > now_us { wake_us = min(wake_us, startAt_us) }
     return wake_us
   }
@@ -143,8 +152,12 @@ final class RouterLoop {
     for message in mailbox.take() {
       switch message {
       case .tracked(let report): take(report)
+      case .path(let observation): see(observation)
+      case .order(let event, let router, let answer):
+        order(event, of: router, at: Clock.monotonic_us(), answer: answer)
       case .apply(let configuration, let answer): answer(apply(configuration))
       case .stop:
+        endOrder(.withdrawn)
         stopAll()
         isStopping = true
         mailbox.close()
@@ -160,6 +173,7 @@ final class RouterLoop {
     set.handle(index, event, at: now_us) { actions.append($0) }
     if set.routers[index].master?.address != known { hasNews = true }
     carryOut(actions, at: now_us)
+    tellHolders(at: now_us)
   }
 
   /// The groups of a new arrangement agree on a state.
@@ -167,6 +181,7 @@ final class RouterLoop {
     var actions: [RouterSetAction] = []
     set.settleAll(at: now_us) { actions.append($0) }
     carryOut(actions, at: now_us)
+    tellHolders(at: now_us)
   }
 
   private func carryOut(_ actions: [RouterSetAction], at now_us: Microseconds) {
@@ -201,6 +216,7 @@ final class RouterLoop {
     return RouterStatus(
       name: runtime.router.name, interface: runtime.router.interface, id: runtime.router.id,
       state: machine.state, priority: machine.priority, faults: runtime.faults.map(\.words),
+      standing: standing(index, at: Clock.monotonic_us()),
       master: machine.master.map { IPAddress($0.address) }, since_us: runtime.since_us,
       reason: runtime.reason,
       drops: drops, advertsSent: runtime.sent, advertsReceived: runtime.received)

@@ -56,6 +56,14 @@ struct RouterRuntime {
   var isFaulty = false
   /// What tracking made of the priority when it was last asked.
   var trackedPriority: UInt8
+  /// What the proxy, and operators, make of it.
+  var holder: HolderPriority
+  /// The machine's, as it was told last.
+  var toldPriority: RouterPriority
+  /// The holder's situation, as it was said last.
+  var saidStanding = ""
+  /// It has become master, or is none any more, and the holder does not know yet.
+  var hasMoved = false
   var held: [HeldAddress] = []
   var heldRoutes: [VirtualRoute] = []
   var heldRules: [VirtualRule] = []
@@ -86,6 +94,11 @@ struct RouterRuntime {
     self.settings = settings
     self.tracking = tracking
     trackedPriority = router.priority
+    holder = HolderPriority(
+      preference: router.priority, follows: router.following != nil,
+      returns: router.preemption != .never,
+      preemptDelay_us: router.following?.preemptDelay.microseconds ?? 0)
+    toldPriority = RouterPriority(router.priority)
     since_us = now_us
   }
 

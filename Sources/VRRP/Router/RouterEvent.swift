@@ -34,8 +34,8 @@ public enum RouterEvent: Equatable, Sendable {
   case fault
   /// Nothing that it depends on fails any more.
   case recovered
-  /// What its priority is from now on, as tracking adds it up.
-  case priority(UInt8)
+  /// What its priority is from now on, in each role.
+  case priority(RouterPriority)
   /// Its group takes the addresses, or gives them up.
   case groupMaster
   case groupBackup
@@ -46,6 +46,8 @@ public enum RouterEvent: Equatable, Sendable {
   case reconfigured(RouterSettings)
   /// The address that its advertisements come from has changed.
   case moved(ProtocolAddress)
+  /// Gives the addresses up for others to take, and goes on as backup.
+  case resign
   case stop
 }
 
@@ -56,7 +58,7 @@ public enum AnnouncementCause: String, CaseIterable, Sendable {
 
 /// Why a router is in the state it is in.
 public enum TransitionCause: Equatable, Sendable {
-  case started, stopped, owner, masterDown, group, fault, recovered
+  case started, stopped, owner, masterDown, group, fault, recovered, resigned
   /// The master gave up with priority 0.
   case masterResigned
   case higherPriority(UInt8, from: ProtocolAddress)

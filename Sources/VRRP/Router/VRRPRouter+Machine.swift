@@ -15,14 +15,17 @@ extension VRRPRouter {
     case (.initialize, .fault):
       state = .fault
       emit(.transition(to: .fault, .fault))
-    case (.initialize, .priority(let new)): priority = new == 0 ? priority : new
+    case (.initialize, .priority(let new)):
+      guard new.isPossible else { break }
+      roles = new
+      priority = new.backup
     case (.initialize, .moved(let address)): self.address = address
     case (.initialize, .reconfigured(let new)):
       settings = new
-      priority = new.priority
+      takeConfiguredPriority(new)
     case (.initialize, .advertisement), (.initialize, .timer), (.initialize, .recovered),
       (.initialize, .groupMaster), (.initialize, .groupBackup), (.initialize, .resumed),
-      (.initialize, .stop):
+      (.initialize, .resign), (.initialize, .stop):
       break
 
     // MARK: Backup, section 6.4.2
@@ -37,14 +40,14 @@ extension VRRPRouter {
     case (.backup, .groupMaster): becomeMaster(.group, emit: emit)
     case (.backup, .groupBackup): stopWantingMaster(emit: emit)
     case (.backup, .priority(let new)):
-      let before_us = masterDown_us
-      if setPriority(new, emit: emit) { shiftMasterDown(from: before_us, at: now_us, emit: emit) }
+      changeAsBackup(new, at: now_us, emit: emit)
     case (.backup, .reconfigured(let new)):
       reconfigureAsBackup(new, at: now_us, emit: emit)
     case (.backup, .moved(let address)): self.address = address
     case (.backup, .resumed):
       // What was due while nothing ran proves nothing: the master gets its time once more.
       masterHasResigned = false
+      passedOver = nil
       stopWantingMaster(emit: emit)
       restartMasterDown(masterDown_us, at: now_us, emit: emit)
     case (.backup, .fault):
@@ -58,7 +61,7 @@ extension VRRPRouter {
       leaveProtocol(emit: emit)
     case (.backup, .start), (.backup, .recovered), (.backup, .timer(.advertise)),
       (.backup, .timer(.announceAgain)), (.backup, .timer(.refresh)),
-      (.backup, .timer(.lowerPriorityAnnounce)):
+      (.backup, .timer(.lowerPriorityAnnounce)), (.backup, .resign):
       break
 
     // MARK: Master, section 6.4.3 (Active)
@@ -77,7 +80,10 @@ extension VRRPRouter {
         emit(.setTimer(.refresh, after_us: settings.announceRefresh_us))
       }
     case (.master, .timer(.lowerPriorityAnnounce)): announce(.lowerPriority, emit: emit)
-    case (.master, .priority(let new)): _ = setPriority(new, emit: emit)
+    case (.master, .priority(let new)):
+      guard new.isPossible else { break }
+      roles = new
+      _ = setPriority(new.master, emit: emit)
     case (.master, .reconfigured(let new)):
       let before = settings
       reconfigure(new)
@@ -99,7 +105,12 @@ extension VRRPRouter {
       emit(.send(priority: Wire.resigningPriority))
       leaveMaster(emit: emit)
       state = .fault
+      _ = setPriority(roles.backup, emit: emit)
       emit(.transition(to: .fault, .fault))
+    case (.master, .resign):
+      emit(.send(priority: Wire.resigningPriority))
+      leaveMaster(emit: emit)
+      becomeBackup(.resigned, at: now_us, emit: emit)
     case (.master, .stop):
       emit(.send(priority: Wire.resigningPriority))
       leaveMaster(emit: emit)
@@ -116,7 +127,10 @@ extension VRRPRouter {
         state = .initialize
         emit(.transition(to: .initialize, .recovered))
       }
-    case (.fault, .priority(let new)): _ = setPriority(new, emit: emit)
+    case (.fault, .priority(let new)):
+      guard new.isPossible else { break }
+      roles = new
+      _ = setPriority(new.backup, emit: emit)
     case (.fault, .reconfigured(let new)): reconfigure(new)
     case (.fault, .start(let address)):
       self.address = address
@@ -124,7 +138,7 @@ extension VRRPRouter {
     case (.fault, .moved(let address)): self.address = address
     case (.fault, .stop): leaveProtocol(emit: emit)
     case (.fault, .advertisement), (.fault, .timer), (.fault, .fault), (.fault, .groupMaster),
-      (.fault, .groupBackup), (.fault, .resumed):
+      (.fault, .groupBackup), (.fault, .resumed), (.fault, .resign):
       break
     }
   }
@@ -137,12 +151,14 @@ extension VRRPRouter {
     if advert.priority == Wire.resigningPriority {
       if master?.address == source { master = nil }
       masterHasResigned = true
+      passedOver = nil
       emit(.remark(.heardResignation(from: source)))
       restartMasterDown(skew_us, at: now_us, emit: emit)
       return
     }
     guard advert.priority >= priority || leavesAlone(advert.priority, at: now_us, emit: emit) else {
       // Discarded: its silence is what lets the timer run out, and that is the preemption.
+      passedOver = (advert.priority, now_us)
       if remarkedLowerPriority != source {
         remarkedLowerPriority = source
         emit(.remark(.ignoresLowerPriority(advert.priority, from: source)))
@@ -157,14 +173,34 @@ extension VRRPRouter {
     master = (source, advert.priority)
     masterHasResigned = false
     remarkedLowerPriority = nil
+    passedOver = nil
     stopWantingMaster(emit: emit)
     restartMasterDown(masterDown_us, at: now_us, emit: emit)
+  }
+
+  /// A new priority. A master that was passed over, and that is good enough now, has been heard
+  /// after all: otherwise the timer that runs against it would make two masters.
+  private mutating func changeAsBackup(
+    _ new: RouterPriority, at now_us: Microseconds, emit: (RouterAction) -> Void
+  ) {
+    guard new.isPossible else { return }
+    let before_us = masterDown_us
+    roles = new
+    let isOther = setPriority(new.backup, emit: emit)
+    if let heard = passedOver, heard.priority >= priority {
+      passedOver = nil
+      let elapsed_us = max(0, now_us - heard.at_us)
+      restartMasterDown(max(0, masterDown_us - elapsed_us), at: now_us, emit: emit)
+    } else if isOther || masterDown_us != before_us {
+      shiftMasterDown(from: before_us, at: now_us, emit: emit)
+    }
   }
 
   /// Whether a living master of lower priority stays master (Preempt_Mode, preempt_delay).
   private mutating func leavesAlone(
     _ lower: UInt8, at now_us: Microseconds, emit: (RouterAction) -> Void
   ) -> Bool {
+    if roles.overridesPreemptMode { return false }
     switch settings.preempt {
     case .immediate: return false
     case .never: return true
@@ -202,6 +238,7 @@ extension VRRPRouter {
     }
     if advert.priority == Wire.ownerPriority, priority == Wire.ownerPriority {
       emit(.remark(.heardOtherOwner(from: source)))
+      roles = RouterPriority(Wire.ownerPriority - 1)
       _ = setPriority(Wire.ownerPriority - 1, emit: emit)
     }
     let isHigherAddress = address.map { source > $0 } ?? true
@@ -230,7 +267,7 @@ extension VRRPRouter {
     // In version 3 the interval of a master that is heard is the master's, whatever ours is now.
     if new.version == .v2 || master == nil { masterInterval_us = new.interval_us }
     settings = new
-    priority = new.priority
+    takeConfiguredPriority(new)
     if new.preempt == .immediate || new.preempt == .never { preemptAt_us = nil }
   }
 

@@ -6,8 +6,9 @@ public struct VRRPRouter: Sendable {
   public internal(set) var state: RouterState = .initialize
   /// Between the start event and the stop event; a fault does not end it.
   public internal(set) var hasStarted = false
-  /// As tracking left it; what is advertised.
+  /// Of its present role: what is compared, and what is advertised.
   public internal(set) var priority: UInt8
+  public internal(set) var roles: RouterPriority
   /// The source of its advertisements, known from the start event on.
   public internal(set) var address: ProtocolAddress?
   /// Active_Adver_Interval: version 3 takes it from the master.
@@ -26,23 +27,26 @@ public struct VRRPRouter: Sendable {
   var isListening = false
   /// A lower priority that is being ignored has been remarked upon.
   var remarkedLowerPriority: ProtocolAddress?
+  /// The last advertisement that was discarded as backup for its lower priority.
+  var passedOver: (priority: UInt8, at_us: Microseconds)?
 
   public init(_ settings: RouterSettings) {
     self.settings = settings
     priority = settings.priority
+    roles = RouterPriority(settings.priority)
     masterInterval_us = settings.interval_us
   }
 
-  /// Active_Down_Interval at the present priority.
+  /// Active_Down_Interval; its skew is that of the present turn.
   public var masterDown_us: Microseconds {
     Timing.masterDown_us(
-      version: settings.version, priority: priority, masterInterval_us: masterInterval_us,
+      version: settings.version, priority: roles.turn, masterInterval_us: masterInterval_us,
       adverts: settings.downTimerAdverts)
   }
 
   var skew_us: Microseconds {
     Timing.skew_us(
-      version: settings.version, priority: priority, masterInterval_us: masterInterval_us)
+      version: settings.version, priority: roles.turn, masterInterval_us: masterInterval_us)
   }
 
   // MARK: Steps
@@ -73,7 +77,9 @@ public struct VRRPRouter: Sendable {
     masterHasResigned = false
     isListening = false
     remarkedLowerPriority = nil
+    passedOver = nil
     master = nil
+    _ = setPriority(roles.master, emit: emit)
     masterInterval_us = settings.interval_us
     emit(.cancelTimer(.masterDown))
     emit(.send(priority: priority))
@@ -97,6 +103,8 @@ public struct VRRPRouter: Sendable {
     wantsMaster = false
     masterHasResigned = false
     remarkedLowerPriority = nil
+    passedOver = nil
+    _ = setPriority(roles.backup, emit: emit)
     restartMasterDown(masterDown_us, at: now_us, emit: emit)
     emit(.transition(to: .backup, cause))
   }
@@ -154,6 +162,13 @@ public struct VRRPRouter: Sendable {
     guard settings.version == .v3, advert.interval_us != masterInterval_us else { return }
     masterInterval_us = advert.interval_us
     emit(.remark(.adoptedInterval(advert.interval_us, from: source)))
+  }
+
+  /// A configuration that keeps the present priority keeps what it is in each role.
+  mutating func takeConfiguredPriority(_ new: RouterSettings) {
+    guard new.priority != priority else { return }
+    priority = new.priority
+    roles = RouterPriority(new.priority)
   }
 
   /// Takes a new priority without a change of state. True when it is another one.

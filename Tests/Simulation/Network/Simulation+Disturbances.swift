@@ -20,7 +20,7 @@ extension Simulation {
     case .recover(let node, let router): setFault(nodes[node], router, false)
     case .priority(let node, let router, let priority):
       nodes[node].priorities[router] = priority
-      tell(nodes[node], router, .priority(priority))
+      tell(nodes[node], router, .priority(RouterPriority(priority)))
     case .reconfigure(let node, let router, let mode):
       guard nodes[node].life == .running else { break }
       var settings = nodes[node].routers.routers[router].settings
@@ -67,7 +67,7 @@ extension Simulation {
     node.boot()
     for router in node.timers.indices {
       if node.priorities[router] != node.plan.settings[router].priority {
-        step(node, router, .priority(node.priorities[router]))
+        step(node, router, .priority(RouterPriority(node.priorities[router])))
       }
       if node.isFaulty[router] { step(node, router, .fault) }
     }

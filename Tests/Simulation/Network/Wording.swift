@@ -31,9 +31,9 @@ enum Wording {
     case .timer(let timer): "timer \(timer.rawValue)"
     case .start: "start"
     case .reconfigured(let settings): "reconfigured, \(settings.preempt)"
-    case .priority(let priority): "priority is \(priority)"
+    case .priority(let priority): "priority is \(priority.backup), as master \(priority.master)"
     case .moved(let to): "address is \(address(to))"
-    case .fault, .recovered, .groupMaster, .groupBackup, .resumed, .stop: "\(event)"
+    case .fault, .recovered, .groupMaster, .groupBackup, .resumed, .resign, .stop: "\(event)"
     }
   }
 
@@ -55,7 +55,8 @@ enum Wording {
     case .higherPriority(let priority, let source): "priority \(priority) of \(address(source))"
     case .higherAddress(let source): "same priority and higher address of \(address(source))"
     case .takenOver(let source): "taken over by \(address(source))"
-    case .started, .stopped, .owner, .masterDown, .group, .fault, .recovered, .masterResigned:
+    case .started, .stopped, .owner, .masterDown, .group, .fault, .recovered, .masterResigned,
+      .resigned:
       "\(cause)"
     }
   }
