@@ -40,6 +40,8 @@ public struct RouterReport: Codable, Equatable, Sendable {
   /// Why the state changed last, in words.
   public var reason: String
   public var priority: Int
+  /// Why it has this priority, in words; empty when nothing but the configuration decides.
+  public var standing: String
   /// `this node`, or the address of the master as last heard; nil when nobody was heard.
   public var master: String?
   public var faults: [String]
@@ -50,7 +52,8 @@ public struct RouterReport: Codable, Equatable, Sendable {
 
   public init(
     name: String, id: Int, interface: String, addresses: [String], state: String, since: Double,
-    reason: String, priority: Int, master: String?, faults: [String], advertsSent: Int,
+    reason: String, priority: Int, standing: String, master: String?, faults: [String],
+    advertsSent: Int,
     advertsReceived: Int, drops: [String: Int]
   ) {
     self.name = name
@@ -61,6 +64,7 @@ public struct RouterReport: Codable, Equatable, Sendable {
     self.since = since
     self.reason = reason
     self.priority = priority
+    self.standing = standing
     self.master = master
     self.faults = faults
     self.advertsSent = advertsSent

@@ -101,12 +101,15 @@ extension Daemon {
     var value = value
     if case .up = value, drained.contains(reference) { value = .draining }
     engine?.setAvailability(value, of: reference)
+    observePath()
   }
 
   /// After a reload: who is gone is forgotten.
   func forgetRemovedServers() {
     let present = Set(configuration.allServers.map(\.0))
     drained.formIntersection(present)
+    checkedServers.formIntersection(present)
+    reachedServers.formIntersection(present)
     wanted = wanted.filter { present.contains($0.key) }
     serverSince = serverSince.filter { present.contains($0.key) }
   }

@@ -71,6 +71,7 @@ extension Daemon {
     failover = FailoverHalf(
       configuration: configuration, engine: engine, tracker: tracker, notifier: notifier,
       notices: notices, printing: printing)
+    if let observedPath { engine.setPath(observedPath) }
     return nil
   }
 
@@ -126,6 +127,9 @@ extension Daemon {
         .router, of: change.router, from: change.from.rawValue, to: change.to.rawValue,
         "\(change.router) is \(change.to.rawValue) (\(change.reason))")
     }
+    if let change = notice.standing {
+      record(.router, of: change.router, "\(change.router) is now \(change.words)")
+    }
   }
 
   /// SIGUSR1 without a proxy to drain: who is what, and what was not understood.
@@ -136,6 +140,7 @@ extension Daemon {
         + " VRID \(status.id) on \(status.interface), \(status.advertsSent) adverts sent,"
         + " \(status.advertsReceived) taken"
       if let master = status.master { line += ", master \(master)" }
+      if !status.standing.isEmpty { line += ", \(status.standing)" }
       if !status.faults.isEmpty { line += ", " + status.faults.joined(separator: ", ") }
       for (reason, count) in status.drops.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
         line += ", \(count) dropped: \(reason.rawValue)"

@@ -12,7 +12,8 @@ extension Daemon {
     let log = HealthLog(
       event.server, isBackup: server.isBackup, logsChecks: backend.logHealthChecks)
     switch event {
-    case .checked(_, let report, let progress):
+    case .checked(let reference, let report, let progress):
+      noteChecked(reference, report)
       if backend.logHealthChecks, progress.isNews {
         logLines([log.check(report, progress, hasWeight: server.weight > 0)], of: backend.name)
       }

@@ -79,6 +79,7 @@ extension Daemon {
     configuration = logged
     forgetRemovedServers()
     await synchroniseAvailability(resolved)
+    observePath()
     applyLimit(new.global)
     return nil
   }

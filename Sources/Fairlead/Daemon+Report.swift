@@ -85,7 +85,8 @@ extension Daemon {
         name: status.name, id: Int(status.id), interface: status.interface,
         addresses: addresses.map { "\($0.address)/\($0.prefixLength)" },
         state: status.state.rawValue, since: now - Double(now_us &- status.since_us) / 1_000_000,
-        reason: status.reason, priority: Int(status.priority), master: master,
+        reason: status.reason, priority: Int(status.priority),
+        standing: status.standing, master: master,
         faults: status.faults, advertsSent: status.advertsSent,
         advertsReceived: status.advertsReceived,
         drops: Dictionary(drops, uniquingKeysWith: +))

@@ -68,6 +68,11 @@ actor Daemon {
   var drained: Set<ServerReference> = []
   /// What every server's availability would be without that.
   var wanted: [ServerReference: ServerAvailability] = [:]
+  /// Servers whose first check has ended, and those that one has reached.
+  var checkedServers: Set<ServerReference> = []
+  var reachedServers: Set<ServerReference> = []
+  /// What the routers were told of the proxy.
+  var observedPath: PathObservation?
   /// When a server's state changed last, in seconds since 1970.
   var serverSince: [ServerReference: Double] = [:]
   /// The last two, oldest first, and what takes them.

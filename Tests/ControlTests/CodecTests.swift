@@ -10,8 +10,9 @@ struct CodecTests {
     report.routers = [
       RouterReport(
         name: "VI_1", id: 51, interface: "eth0", addresses: ["10.0.0.179/26"], state: "master",
-        since: 2.25, reason: "no advert from a master", priority: 150, master: "this node",
-        faults: [], advertsSent: 3, advertsReceived: 0, drops: ["bad-checksum": 2])
+        since: 2.25, reason: "no advert from a master", priority: 150,
+        standing: "healthy", master: "this node", faults: [], advertsSent: 3, advertsReceived: 0,
+        drops: ["bad-checksum": 2])
     ]
     report.backends = [
       BackendReport(

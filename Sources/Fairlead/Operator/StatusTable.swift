@@ -42,7 +42,8 @@ struct StatusTable {
         Span(router.state.uppercased(), style), Span(Self.span(report.now - router.since)),
         Span("\(router.priority)"), Span(router.master ?? "not known"),
         Span(addresses + (router.addresses.count > 2 ? " …" : "")),
-        Span(router.reason, .dim),
+        Span(
+          router.standing.isEmpty ? router.reason : "\(router.reason); \(router.standing)", .dim),
       ])
     }
     return Self.aligned(table)
