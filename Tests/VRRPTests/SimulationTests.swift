@@ -15,6 +15,7 @@ import VRRPSimulation
     }
     // What is simulated does happen.
     #expect(total.elections > 800 && total.stalls > 20 && total.refused > 20)
+    #expect(total.moves > 100)
   }
 
   @Test func sameSeedSameRun() {

@@ -94,6 +94,7 @@ print(
   """
   schedules \(figures.schedules), events \(figures.events), elections \(figures.elections)
   packets sent \(figures.packets), refused \(figures.refused), stalls \(figures.stalls)
+  moves of addresses that follow the proxy: \(figures.moves)
   two masters while nothing was wrong: \(rounded(figures.longestDouble)) intervals at most
   from healing to one master: \(rounded(figures.longestConvergence)) intervals at most
   failures \(failed.count)

@@ -28,6 +28,12 @@ public enum Breakage: String, CaseIterable, Sendable {
   case neverTimesOut = "never-times-out"
   /// Timers that were cancelled run out all the same.
   case keepsCancelledTimers = "keeps-cancelled-timers"
+  /// The priority does not follow the proxy.
+  case forgetsHealth = "forgets-health"
+  /// An unhealthy holder has no advantage over other unhealthy nodes.
+  case forgetsBias = "forgets-bias"
+  /// Who has just recovered takes the address from healthy nodes.
+  case forgetsModesty = "forgets-modesty"
 }
 
 final class Node {
@@ -59,6 +65,12 @@ final class Node {
   /// Of a router that was master and stood still for long: until when it must not claim to be
   /// master.
   var silentUntil_us: [Int64?]
+  /// Of router 0, where the address follows the proxy; its priority as the machine knows it.
+  var holder: HolderPriority?
+  var toldPriority: RouterPriority
+  /// The number of the valid entry in the queue.
+  var holderTimer = 0
+  var isPathGood = true
   private var identification: UInt16 = 0
 
   init(number: Int, plan: NodePlan, groups: [[Int]]) {
@@ -73,6 +85,7 @@ final class Node {
     isFaulty = Array(repeating: false, count: count)
     priorities = plan.settings.map(\.priority)
     silentUntil_us = Array(repeating: nil, count: count)
+    toldPriority = RouterPriority(plan.settings[0].priority)
   }
 
   /// What its monotonic clock shows.
@@ -94,6 +107,12 @@ final class Node {
       silentUntil_us[router] = nil
     }
     clearTimers()
+    holder = plan.following.map {
+      HolderPriority(
+        preference: plan.settings[0].priority, follows: true, returns: $0.returns,
+        preemptDelay_us: $0.preemptDelay_us)
+    }
+    toldPriority = RouterPriority(plan.settings[0].priority)
   }
 
   func clearTimers() {

@@ -70,6 +70,7 @@ extension Schedule {
       add(from_us, .fault(node, router: router))
       add(until_us, .recover(node, router: router))
     case 8:
+      guard !isFollowing else { return }
       guard nodes[node].settings[router].priority != Wire.ownerPriority else { return }
       let priority = UInt8(1 + random.below(254))
       // Members of a group keep equal priorities: otherwise two nodes may each be best in one.
@@ -77,6 +78,7 @@ extension Schedule {
         add(from_us, .priority(node, router: member, priority))
       }
     default:
+      guard !isFollowing else { return }
       guard nodes[node].settings[router].priority != Wire.ownerPriority else { return }
       let mode: PreemptMode = random.pick([.immediate, .never])
       for member in 0..<routerCount {

@@ -22,12 +22,19 @@ enum Disturbance: Sendable {
   case recover(Int, router: Int)
   case priority(Int, router: Int, UInt8)
   case reconfigure(Int, router: Int, PreemptMode)
+  /// The verdict on a node's path; and what operators order there.
+  case path(Int, isGood: Bool)
+  case drain(Int, Bool)
+  case stepDown(Int, isForced: Bool)
+  case claim(Int)
 }
 
 struct NodePlan: Sendable {
   var address: ProtocolAddress
   /// One per virtual router.
   var settings: [RouterSettings]
+  /// Its only router follows the proxy.
+  var following: Following?
   /// Its clock: what it shows at the start, and by how many parts in a million it is fast.
   var offset_us: Int64
   var drift_ppm: Int64
@@ -45,6 +52,7 @@ struct Schedule: Sendable {
   var delay_us: Int64 = 0
   var worstDelay_us: Int64 = 0
   var preemptDelay_us: Int64 = 0
+  var isFollowing = false
   /// Nothing goes wrong any more.
   var healed_us: Int64 = 0
 
@@ -80,7 +88,10 @@ extension Schedule {
   init(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
     drawNodes(&random)
+    var others = SeededGenerator(seed: seed &* 0x9e37_79b9 &+ 1)
+    drawFollowing(&others)
     drawDisturbances(&random)
+    drawPaths(&others)
   }
 
   private mutating func drawNodes(_ random: inout SeededGenerator) {

@@ -27,12 +27,22 @@ extension Simulation {
       settings.preempt = mode
       settings.priority = nodes[node].priorities[router]
       step(nodes[node], router, .reconfigured(settings))
+    case .path(let node, let isGood):
+      nodes[node].isPathGood = isGood
+      tell(nodes[node], .path(isGood ? .healthy : .unhealthy))
+    case .drain(let node, let isDrained): tell(nodes[node], .drained(isDrained))
+    case .stepDown(let node, let isForced): tell(nodes[node], .stepDown(isForced: isForced))
+    case .claim(let node): tell(nodes[node], .claim)
     }
-    let isCalm =
-      cuts == 0 && weather.lost == 0 && weather.damaged == 0
-      && weather.delay_us <= schedule.delay_us && nodes.allSatisfy { $0.life != .paused }
-    statements.disturbed(at: now_us, isCalm: isCalm)
+    statements.disturbed(at: now_us, isCalm: isWell)
+    statements.moves.networkChanged(isWell: isWell, at: now_us)
     statements.count(nodes, at: now_us)
+  }
+
+  /// Nothing is lost, late, or standing still.
+  var isWell: Bool {
+    cuts == 0 && weather.lost == 0 && weather.damaged == 0
+      && weather.delay_us <= schedule.delay_us && nodes.allSatisfy { $0.life != .paused }
   }
 
   private func setCut(_ from: Int, _ to: Int, _ cut: Bool) {
@@ -71,6 +81,7 @@ extension Simulation {
       }
       if node.isFaulty[router] { step(node, router, .fault) }
     }
+    tell(node, .path(node.isPathGood ? .healthy : .unhealthy))
     for router in node.timers.indices { step(node, router, .start(address: node.plan.address)) }
   }
 

@@ -7,6 +7,7 @@ public final class Simulation {
     case disturbance(Disturbance)
     case arrival(Packet, to: Int)
     case timer(node: Int, router: Int, timer: Int, generation: Int)
+    case holder(node: Int, generation: Int)
   }
 
   let schedule: Schedule
@@ -56,6 +57,8 @@ public final class Simulation {
       case .arrival(let packet, let node): arrive(packet, at: nodes[node])
       case .timer(let node, let router, let timer, let generation):
         fire(nodes[node], router: router, timer: timer, generation: generation)
+      case .holder(let node, let generation):
+        expireHolder(nodes[node], generation: generation)
       }
     }
     if statements.figures.violation == nil {
@@ -156,6 +159,7 @@ public final class Simulation {
     }
     statements.check(node, at: now_us, isStopping: event == .stop)
     statements.count(nodes, at: now_us)
+    tellMastership(node)
   }
 
   private func carryOut(_ node: Node, _ router: Int, _ action: RouterAction) {
@@ -177,7 +181,10 @@ public final class Simulation {
       node.timers[router][timer.number].due_us = nil
       node.timers[router][timer.number].generation += 1
     case .transition(to: let state, _):
-      if state == .master { statements.figures.elections += 1 }
+      if state == .master {
+        statements.figures.elections += 1
+        if schedule.isFollowing { statements.checkMove(node, nodes, at: now_us) }
+      }
     case .announce, .wantsMaster, .remark: break
     }
   }
@@ -204,6 +211,7 @@ public final class Simulation {
   /// is due.
   func wake(_ node: Node) {
     node.life = .running
+    statements.moves.networkChanged(isWell: isWell, at: now_us)
     for router in node.timers.indices {
       let machine = node.routers.routers[router]
       let main: RouterTimer = machine.state == .master ? .advertise : .masterDown
@@ -222,6 +230,8 @@ public final class Simulation {
     let untold = node.untold
     node.untold.removeAll()
     for (router, event) in untold { step(node, router, event) }
+    tell(node, .path(node.isPathGood ? .healthy : .unhealthy))
+    catchUp(node)
     for router in node.timers.indices {
       for timer in RouterTimer.allCases {
         let entry = node.timers[router][timer.number]

@@ -13,6 +13,8 @@
 //     never are.
 //  e. A master that has stood still for longer than its master-down interval claims nothing for an
 //     interval, unless it gave up and became master again.
+//  f. An address that follows the proxy moves only with a reason (Moves.swift), and at the end
+//     there is no reason left.
 
 import VRRP
 
@@ -26,6 +28,8 @@ public struct Figures: Sendable {
   public var elections = 0
   /// Times that a process was found to have stood still for too long.
   public var stalls = 0
+  /// Times that an address that follows the proxy went from a living master to another node.
+  public var moves = 0
   /// As multiples of the interval: two masters while nothing was wrong, and from healing to
   /// exactly one master for good (delayed preemption left out).
   public var longestDouble = 0.0
@@ -41,6 +45,7 @@ public struct Figures: Sendable {
     refused += other.refused
     elections += other.elections
     stalls += other.stalls
+    moves += other.moves
     longestDouble = max(longestDouble, other.longestDouble)
     longestConvergence = max(longestConvergence, other.longestConvergence)
     violation = violation ?? other.violation
@@ -50,6 +55,7 @@ public struct Figures: Sendable {
 struct Statements {
   let schedule: Schedule
   var figures = Figures()
+  var moves: Moves
   /// By router: how many nodes are master, and since when more than one.
   private var masters: [Int]
   private var doubleSince_us: [Int64]
@@ -60,6 +66,7 @@ struct Statements {
 
   init(_ schedule: Schedule) {
     self.schedule = schedule
+    moves = Moves(schedule)
     figures.schedules = 1
     masters = Array(repeating: 0, count: schedule.routerCount)
     doubleSince_us = Array(repeating: 0, count: schedule.routerCount)
@@ -102,7 +109,16 @@ struct Statements {
     }
   }
 
-  /// Statement a, at the end.
+  /// Statement f, when a node has become master.
+  mutating func checkMove(_ node: Node, _ nodes: [Node], at now_us: Int64) {
+    let (isMove, victim) = moves.becameMaster(node, nodes, at: now_us)
+    if isMove { figures.moves += 1 }
+    if let victim {
+      violate("f: node \(node.number) took the address from node \(victim) without a reason")
+    }
+  }
+
+  /// Statements a and f, at the end.
   mutating func checkEnd(_ nodes: [Node]) {
     if schedule.preemptDelay_us == 0 {
       figures.longestConvergence =
@@ -117,6 +133,9 @@ struct Statements {
         let priority = master.routers.routers[router].priority
         if machine.settings.preempt != .never, machine.priority > priority {
           violate("a: node \(node.number) should be master of router \(router)")
+        }
+        if node.life == .running, Moves.isJustified(from: master, to: node) {
+          violate("f: node \(node.number) should have the address of node \(master.number)")
         }
       }
     }
