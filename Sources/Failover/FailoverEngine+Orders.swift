@@ -4,11 +4,15 @@ import Configuration
 import VRRP
 
 /// What the proxy of this node can do at the moment. The engine waits until it lasts.
-public enum PathObservation: Equatable, Sendable {
-  /// New sessions are accepted and reach a server.
-  case good
-  /// Why not, in words.
-  case bad(String)
+public struct PathObservation: Equatable, Sendable {
+  /// nil = new sessions are accepted and reach a server; otherwise why not, in words.
+  public var problem: String?
+  /// The longest time between two checks of a server: nodes notice the same event so far apart.
+  public var checkInterval: Duration
+  public init(problem: String?, checkInterval: Duration) {
+    self.problem = problem
+    self.checkInterval = checkInterval
+  }
 }
 
 /// How an operator's order ended for one router.
@@ -31,7 +35,7 @@ public struct OrderResult: Equatable, Sendable {
 }
 
 extension FailoverEngine {
-  /// From any thread. Only changes need be told; nothing told for four seconds after the start
+  /// From any thread. Only changes need be told; nothing told for some seconds after the start
   /// counts as bad. Routers that do not follow the proxy do not care.
   public func setPath(_ observation: PathObservation) { mailbox.post(.path(observation)) }
 

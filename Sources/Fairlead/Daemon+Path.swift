@@ -10,9 +10,15 @@ extension Daemon {
   /// Looks again, and tells the routers when something has changed. What lasts only for a moment
   /// is left to them.
   func observePath() {
-    guard engine != nil, let observation = pathObservation, observation != observedPath else {
-      return
+    guard engine != nil else { return }
+    let problem: String?
+    switch pathFinding {
+    case .unknown: return
+    case .good: problem = nil
+    case .bad(let words): problem = words
     }
+    let observation = PathObservation(problem: problem, checkInterval: longestInterval)
+    guard observation != observedPath else { return }
     observedPath = observation
     failover?.engine.setPath(observation)
   }
@@ -24,8 +30,14 @@ extension Daemon {
     if isNews { observePath() }
   }
 
-  /// nil while the checks that would tell have not ended yet.
-  private var pathObservation: PathObservation? {
+  private enum Finding {
+    /// The checks that would tell have not ended yet.
+    case unknown
+    case good
+    case bad(String)
+  }
+
+  private var pathFinding: Finding {
     var used: Set<String> = []
     var isKnown = true
     for frontend in configuration.frontends where !frontend.isDisabled {
@@ -39,7 +51,13 @@ extension Daemon {
       case nil: isKnown = false
       }
     }
-    return isKnown ? .good : nil
+    return isKnown ? .good : .unknown
+  }
+
+  /// Between two checks of a server.
+  private var longestInterval: Duration {
+    let checks = configuration.allServers.compactMap(\.1.check)
+    return checks.map { max($0.interval, $0.downInterval ?? $0.interval) }.max() ?? .zero
   }
 
   private func reachability(of backend: Backend) -> Bool? {

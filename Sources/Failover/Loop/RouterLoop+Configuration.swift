@@ -43,6 +43,7 @@ extension RouterLoop {
     settleGroups(at: Clock.monotonic_us())
     if !isFirst, new.global.writesStatesOnReload { restate() }
     hasNews = true
+    if isFirst { publishNews() }
     return nil
   }
 

@@ -17,15 +17,12 @@ extension RouterLoop {
 
   func see(_ observation: PathObservation) {
     let now_us = Clock.monotonic_us()
-    let hasChanged: Bool
-    switch observation {
-    case .good: hasChanged = path.see(isGood: true, at: now_us)
-    case .bad(let problem):
+    path.times = PathTimes(checkInterval_us: observation.checkInterval.microseconds)
+    if let problem = observation.problem {
       pathProblem = problem
       hasNews = true
-      hasChanged = path.see(isGood: false, at: now_us)
     }
-    if hasChanged { spreadVerdict(at: now_us) }
+    if path.see(isGood: observation.problem == nil, at: now_us) { spreadVerdict(at: now_us) }
   }
 
   /// What time changes.
@@ -39,7 +36,7 @@ extension RouterLoop {
 
   private func spreadVerdict(at now_us: Microseconds) {
     for index in runtimes.indices {
-      let outcome = runtimes[index].holder.handle(.path(path.verdict), at: now_us)
+      let outcome = runtimes[index].holder.handle(.path(path.state), at: now_us)
       conclude(index, outcome, at: now_us)
       evaluate(index)
     }
@@ -48,7 +45,7 @@ extension RouterLoop {
 
   /// A router that was not there before learns what the others know.
   func inform(_ index: Int, at now_us: Microseconds) {
-    _ = runtimes[index].holder.handle(.path(path.verdict), at: now_us)
+    _ = runtimes[index].holder.handle(.path(path.state), at: now_us)
     if isDrained { _ = runtimes[index].holder.handle(.drained(true), at: now_us) }
     runtimes[index].saidStanding = standing(index)
   }
@@ -157,7 +154,8 @@ extension RouterLoop {
     hasNews = true
     guard !words.isEmpty else { return }
     let name = runtimes[index].router.name
-    let isBad = runtimes[index].holder.situation.follows && path.verdict != .healthy
+    let situation = runtimes[index].holder.situation
+    let isBad = situation.follows && situation.standing == .unhealthy
     output.log(
       FailoverNotice(
         isBad ? .warning : .notice, "(\(name)) Now \(words)",

@@ -34,7 +34,8 @@ final class RouterLoop {
   var results: [TrackedSubject: TrackResult] = [:]
   var unknownRouters: Set<UInt8> = []
   /// What the proxy of this node can do, and why not.
-  var path = PathHealth(startedAt: Clock.monotonic_us())
+  var path = PathHealth(
+    startedAt: Clock.monotonic_us(), times: PathTimes(checkInterval_us: Timing.second_us))
   var pathProblem = "nothing is known of the servers"
   /// By an operator, with every router.
   var isDrained = false
@@ -198,7 +199,7 @@ final class RouterLoop {
   func log(_ level: LogLevel, _ text: String) { output.log(FailoverNotice(level, text)) }
 
   /// At once when a state has changed, and once a second for the counters.
-  private func publishNews() {
+  func publishNews() {
     let now_us = Clock.monotonic_us()
     guard hasNews || now_us - published_us >= Timing.second_us else { return }
     hasNews = false

@@ -3,7 +3,7 @@
 
 /// What can happen to it.
 public enum HolderEvent: Equatable, Sendable {
-  case path(PathVerdict)
+  case path(PathState)
   /// The router has become master, or is none any more.
   case master(Bool)
   case drained(Bool)
@@ -40,8 +40,10 @@ public struct HolderPriority: Equatable, Sendable {
   public private(set) var situation: HolderSituation
   /// Time of recovery after the first loss; 0...
   public private(set) var preemptDelay_us: Microseconds
+  /// As it counts for the present role.
   public private(set) var verdict = PathVerdict.unknown
   public private(set) var isMaster = false
+  private var path = PathState(asBackup: .unknown, asHolder: .unknown)
   /// While recovering, when that ends.
   public private(set) var recoveredAt_us: Microseconds?
   private var healthySince_us: Microseconds?
@@ -91,8 +93,16 @@ public struct HolderPriority: Equatable, Sendable {
     _ event: HolderEvent, patience_us: Microseconds = 0, at now_us: Microseconds
   ) -> HolderOutcome? {
     switch event {
-    case .path(let new): return take(new, at: now_us)
-    case .master(let isMaster): return change(isMaster)
+    case .path(let state):
+      path = state
+      return take(verdictOfRole, at: now_us)
+    case .master(let isMaster):
+      guard self.isMaster != isMaster else { return nil }
+      self.isMaster = isMaster
+      let outcome = change()
+      // An order that ends with the verdict has ended with the change already.
+      let other = take(verdictOfRole, at: now_us)
+      return outcome ?? other
     case .drained(let isDrained):
       situation.isDrained = isDrained
       situation.order = .none
@@ -145,6 +155,12 @@ public struct HolderPriority: Equatable, Sendable {
     return .nobodyTook
   }
 
+  /// Who has become holder while its path is bad has nothing to hold on to.
+  private var verdictOfRole: PathVerdict {
+    guard isMaster else { return path.asBackup }
+    return path.isHolding && verdict == .unhealthy ? .unhealthy : path.asHolder
+  }
+
   private mutating func take(_ new: PathVerdict, at now_us: Microseconds) -> HolderOutcome? {
     guard new != verdict else { return nil }
     let before = verdict
@@ -186,9 +202,7 @@ public struct HolderPriority: Equatable, Sendable {
     recoveredAt_us = now_us + wait_us
   }
 
-  private mutating func change(_ isMaster: Bool) -> HolderOutcome? {
-    guard self.isMaster != isMaster else { return nil }
-    self.isMaster = isMaster
+  private mutating func change() -> HolderOutcome? {
     switch (situation.order, isMaster) {
     case (.claiming, true): return .took
     case (.steppedDown, true): situation.order = .none

@@ -63,6 +63,18 @@ struct Moves {
     return (isMove, nil)
   }
 
+  /// A living master that its own node takes for unhealthy, and that is preferred to the taker.
+  func unhealthyHolder(_ nodes: [Node], besides taker: Node) -> Int? {
+    guard let ours = taker.holder?.situation else { return nil }
+    let returns = ours.standing == .settled && ours.returns
+    return nodes.first {
+      $0.number != taker.number && $0.life == .running
+        && $0.routers.routers[0].state == .master
+        && $0.holder?.situation.standing == .unhealthy
+        && !(returns && $0.plan.settings[0].priority < ours.preference)
+    }?.number
+  }
+
   /// Whether the address should go from one node to the other, both well connected.
   static func isJustified(from holder: Node, to taker: Node) -> Bool {
     guard let t = taker.holder?.situation, let h = holder.holder?.situation, !t.isDrained else {

@@ -34,6 +34,8 @@ public enum Breakage: String, CaseIterable, Sendable {
   case forgetsBias = "forgets-bias"
   /// Who has just recovered takes the address from healthy nodes.
   case forgetsModesty = "forgets-modesty"
+  /// What is seen counts at once, for holders and for the others.
+  case forgetsHold = "forgets-hold"
 }
 
 final class Node {
@@ -71,6 +73,7 @@ final class Node {
   /// The number of the valid entry in the queue.
   var holderTimer = 0
   var isPathGood = true
+  var path: PathHealth?
   private var identification: UInt16 = 0
 
   init(number: Int, plan: NodePlan, groups: [[Int]]) {

@@ -6,6 +6,7 @@ import VRRP
 struct Following: Sendable {
   var preemptDelay_us: Int64
   var returns: Bool
+  var times: PathTimes
 }
 
 extension Schedule {
@@ -14,6 +15,7 @@ extension Schedule {
   mutating func drawFollowing(_ random: inout SeededGenerator) {
     guard random.permille(400) else { return }
     isFollowing = true
+    isCommon = random.permille(300)
     groups = []
     let interval_us = nodes.map { $0.settings[0].interval_us }.min() ?? self.interval_us
     self.interval_us = interval_us
@@ -29,7 +31,10 @@ extension Schedule {
       settings.ownerIgnoresAdverts = false
       nodes[number].settings = [settings]
       nodes[number].following = Following(
-        preemptDelay_us: 0, returns: random.permille(800))
+        preemptDelay_us: 0, returns: random.permille(800),
+        times: PathTimes(
+          hold_us: hold_us, rise_us: 2 * hold_us, restore_us: 2 * interval_us,
+          patience_us: 2 * interval_us))
     }
     skew_us = interval_us
     preemptDelay_us = 0
@@ -41,6 +46,7 @@ extension Schedule {
   /// stays.
   mutating func drawPaths(_ random: inout SeededGenerator) {
     guard isFollowing else { return }
+    if isCommon { return drawCommonPaths(&random) }
     let length_us = healed_us
     var losses = Array(repeating: 0, count: nodes.count)
     func moment(_ random: inout SeededGenerator) -> Int64 { random.within(0...length_us) }
@@ -74,16 +80,53 @@ extension Schedule {
       disturbances.append((healed_us, .path(node, isGood: !nobody && random.permille(700))))
       if random.permille(800) { disturbances.append((healed_us, .drain(node, false))) }
     }
+    finishPaths(&random, losses: losses.max() ?? 0)
+  }
+
+  /// All nodes see the same happen to the servers, but not at the same time: up to six intervals
+  /// apart, which is more than it takes to preempt. Nothing else happens.
+  private mutating func drawCommonPaths(_ random: inout SeededGenerator) {
+    disturbances.removeAll {
+      switch $0.what {
+      case .start: $0.time_us >= healed_us
+      default: true
+      }
+    }
+    let isGood = random.permille(800)
+    for node in nodes.indices { disturbances.append((0, .path(node, isGood: isGood))) }
+    var time_us = 6 * interval_us
+    var losses = 0
+    for number in 0..<random.below(6) {
+      time_us += random.within(1...(20 * interval_us))
+      var latest_us = time_us
+      for node in nodes.indices {
+        let seen_us = time_us + random.within(0...(6 * interval_us))
+        latest_us = max(latest_us, seen_us)
+        disturbances.append((seen_us, .path(node, isGood: (number % 2 == 0) != isGood)))
+      }
+      // Checks of one node end in the order in which they began.
+      time_us = latest_us
+      losses += 1
+    }
+    healed_us = max(healed_us, time_us + 1)
+    disturbances.append((healed_us, .clear))
+    finishPaths(&random, losses: losses)
+  }
+
+  private mutating func finishPaths(_ random: inout SeededGenerator, losses: Int) {
     // A stable order: what was decided first comes first.
     disturbances = disturbances.enumerated()
       .sorted { ($0.element.time_us, $0.offset) < ($1.element.time_us, $1.offset) }
       .map(\.element)
     // Every loss doubles the time of recovery; the end must still come soon.
-    let worst = (losses.max() ?? 0) + 1
+    let worst = losses + 1
     let delay_us = random.permille(200) ? 0 : max(1, (12 * interval_us) >> Int64(worst))
     for node in nodes.indices { nodes[node].following?.preemptDelay_us = delay_us }
-    preemptDelay_us = delay_us << Int64(worst) + patience_us
+    preemptDelay_us = delay_us << Int64(worst) + patience_us + 3 * hold_us
   }
+
+  /// Longer than nodes notice the same after each other.
+  var hold_us: Int64 { (isCommon ? 7 : 3) * interval_us }
 
   /// How long an operator's order may take.
   var patience_us: Int64 { 6 * interval_us }

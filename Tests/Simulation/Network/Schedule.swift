@@ -53,6 +53,8 @@ struct Schedule: Sendable {
   var worstDelay_us: Int64 = 0
   var preemptDelay_us: Int64 = 0
   var isFollowing = false
+  /// Nothing happens but to the servers, and all nodes see the same of it.
+  var isCommon = false
   /// Nothing goes wrong any more.
   var healed_us: Int64 = 0
 

@@ -29,7 +29,7 @@ extension Simulation {
       step(nodes[node], router, .reconfigured(settings))
     case .path(let node, let isGood):
       nodes[node].isPathGood = isGood
-      tell(nodes[node], .path(isGood ? .healthy : .unhealthy))
+      see(nodes[node])
     case .drain(let node, let isDrained): tell(nodes[node], .drained(isDrained))
     case .stepDown(let node, let isForced): tell(nodes[node], .stepDown(isForced: isForced))
     case .claim(let node): tell(nodes[node], .claim)
@@ -81,7 +81,10 @@ extension Simulation {
       }
       if node.isFaulty[router] { step(node, router, .fault) }
     }
-    tell(node, .path(node.isPathGood ? .healthy : .unhealthy))
+    node.path = node.plan.following.map {
+      PathHealth(startedAt: node.clock_us(now_us), times: $0.times)
+    }
+    see(node)
     for router in node.timers.indices { step(node, router, .start(address: node.plan.address)) }
   }
 

@@ -13,6 +13,22 @@ extension Simulation {
     adopt(node)
   }
 
+  /// What a node sees of its servers at the moment.
+  func see(_ node: Node) {
+    guard node.path != nil, node.life == .running else { return }
+    _ = node.path?.see(isGood: node.isPathGood, at: node.clock_us(now_us))
+    tellVerdict(node)
+  }
+
+  private func tellVerdict(_ node: Node) {
+    guard let path = node.path else { return }
+    if breakage == .forgetsHold {
+      let verdict: PathVerdict = node.isPathGood ? .healthy : .unhealthy
+      return tell(node, .path(PathState(asBackup: verdict, asHolder: verdict)))
+    }
+    tell(node, .path(path.state))
+  }
+
   /// Time has passed for a holder.
   func expireHolder(_ node: Node, generation: Int) {
     guard node.life == .running, node.holderTimer == generation else { return }
@@ -22,6 +38,7 @@ extension Simulation {
   /// After a time in which the process stood still, too.
   func catchUp(_ node: Node) {
     guard node.holder != nil else { return }
+    if node.path?.expire(at: node.clock_us(now_us)) == true { tellVerdict(node) }
     let outcome = node.holder?.expire(at: node.clock_us(now_us))
     if let outcome { note("  node \(node.number) order: \(outcome)") }
     adopt(node)
@@ -38,7 +55,7 @@ extension Simulation {
     guard let holder = node.holder else { return }
     statements.moves.situationsChanged(nodes, at: now_us)
     node.holderTimer += 1
-    if let next_us = holder.next_us {
+    if let next_us = [holder.next_us, node.path?.next_us].compactMap(\.self).min() {
       let wait_us = max(0, next_us - node.clock_us(now_us))
       queue.push(
         .holder(node: node.number, generation: node.holderTimer),
@@ -47,6 +64,7 @@ extension Simulation {
     let priority = broken(holder)
     guard priority != node.toldPriority else { return }
     node.toldPriority = priority
+    statements.disturbed(at: now_us, isCalm: isWell)
     step(node, 0, .priority(priority))
   }
 

@@ -230,7 +230,7 @@ public final class Simulation {
     let untold = node.untold
     node.untold.removeAll()
     for (router, event) in untold { step(node, router, event) }
-    tell(node, .path(node.isPathGood ? .healthy : .unhealthy))
+    see(node)
     catchUp(node)
     for router in node.timers.indices {
       for timer in RouterTimer.allCases {

@@ -15,6 +15,8 @@
 //     interval, unless it gave up and became master again.
 //  f. An address that follows the proxy moves only with a reason (Moves.swift), and at the end
 //     there is no reason left.
+//  g. When all nodes see the same happen to the servers, however long after each other, as long
+//     as it is less than the hold, it never moves because of that.
 
 import VRRP
 
@@ -113,6 +115,9 @@ struct Statements {
   mutating func checkMove(_ node: Node, _ nodes: [Node], at now_us: Int64) {
     let (isMove, victim) = moves.becameMaster(node, nodes, at: now_us)
     if isMove { figures.moves += 1 }
+    if isMove, schedule.isCommon, let holder = moves.unhealthyHolder(nodes, besides: node) {
+      violate("g: node \(node.number) took the address from node \(holder), which is no worse")
+    }
     if let victim {
       violate("f: node \(node.number) took the address from node \(victim) without a reason")
     }
