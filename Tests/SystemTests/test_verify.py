@@ -180,7 +180,7 @@ def test_a_frontend_elsewhere(ward: Ward) -> None:
 
 
 def test_equal_priorities(ward: Ward) -> None:
-    nodes = f"  - {{address: {VIRTUAL}/26, nodes: {{one: 100, two: 100}}}}\n"
+    nodes = f"  - {{address: {VIRTUAL}/26, nodes: {{one: 150, two: 150}}}}\n"
     found = ward.verify(FILE.replace(f"  - {VIRTUAL}/26\n", nodes))
     assert "one and two" in found.one("priority-equal")["text"]
 
