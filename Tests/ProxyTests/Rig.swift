@@ -18,7 +18,7 @@ struct Peer: Sendable {
   let fd: Int32
 
   /// Connects to a port of loopback.
-  static func connect(_ port: UInt16) -> Peer? {
+  static func connect(_ port: UInt16, to host: UInt32 = 0x7f00_0001) -> Peer? {
     let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard fd >= 0 else { return nil }
     let peer = Peer(fd: fd)
@@ -26,7 +26,7 @@ struct Peer: Sendable {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    address.sin_addr.s_addr = host.bigEndian
     let result = withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         Glibc.connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))

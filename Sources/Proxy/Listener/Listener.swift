@@ -87,7 +87,7 @@ extension Worker {
   /// Accepts what is waiting, then closes: nobody who was let in is turned away.
   private mutating func closeListener(_ at: Int) {
     if !listeners[at].isShared {
-      for _ in 0..<4096 where listeners[at].isOpen {
+      for _ in 0..<Limits.backlogSweep where listeners[at].isOpen {
         if !acceptOne(at) { break }
       }
     }
@@ -96,6 +96,15 @@ extension Worker {
     Socket.close(listeners[at].descriptor)
     listeners[at].descriptor = -1
     listeners[at].isPaused = false
+  }
+
+  /// Accepts those whose handshake is over, as far as there is room for them.
+  mutating func acceptWaiting() {
+    for at in listeners.indices where listeners[at].isTCP {
+      for _ in 0..<Limits.backlogSweep where listeners[at].isOpen && !listeners[at].isPaused {
+        if !acceptOne(at) { break }
+      }
+    }
   }
 
   mutating func closeAllListeners() {

@@ -17,6 +17,8 @@ public final class ProcessRuntime: Sendable {
   let rate = SecondCounter()
   /// Bit per worker that has stopped accepting until a session ends.
   let pausedWorkers = Atomic<UInt64>(0)
+  /// Times that workers were told of addresses that leave or come.
+  let addressChanges = Atomic<Int>(0)
   public init() {}
 }
 

@@ -24,6 +24,8 @@ public enum SessionEnd: UInt8, BitwiseCopyable, CaseIterable, Sendable {
   case serverWentDown
   case primaryCameBack
   case killed
+  /// The address that the client had connected to left this node.
+  case addressLeft
 
   /// The two characters of `%ts`.
   public var code: String {
@@ -46,6 +48,7 @@ public enum SessionEnd: UInt8, BitwiseCopyable, CaseIterable, Sendable {
     case .serverWentDown: "D-"
     case .primaryCameBack: "U-"
     case .killed: "KC"
+    case .addressLeft: "KD"
     }
   }
 
@@ -73,6 +76,7 @@ public enum SessionEnd: UInt8, BitwiseCopyable, CaseIterable, Sendable {
     case .serverWentDown: "server_went_down"
     case .primaryCameBack: "primary_came_back"
     case .killed: "killed"
+    case .addressLeft: "address_left"
     }
   }
 

@@ -39,6 +39,8 @@ public final class ProxyEngine {
   /// One per worker, for the log thread.
   public let rings: [RecordRing]
   public let options: EngineOptions
+  /// For whoever gives addresses of this node up, on a thread of their own.
+  public let localAddresses: LocalAddresses
 
   let mailboxes: [Mailbox]
   private var threads: [ThreadHandle] = []
@@ -67,6 +69,7 @@ public final class ProxyEngine {
     var mailboxes: [Mailbox] = []
     for _ in 0..<options.workers { mailboxes.append(try Mailbox()) }
     self.mailboxes = mailboxes
+    localAddresses = LocalAddresses(mailboxes, process)
     rings = (0..<options.workers).map { _ in RecordRing(capacity: Limits.recordRing) }
     for number in 0..<options.workers {
       let context = WorkerContext(

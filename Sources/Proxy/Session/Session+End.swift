@@ -185,11 +185,13 @@ extension Worker {
     timers.cancel(index)
     discardStuck(pair + Side.client)
     discardStuck(pair + Side.server)
-    if session.pointee.state != .established {
-      Socket.discardReceived(pair[Side.client].descriptor, Limits.discarded_bytes)
+    if pair[Side.client].descriptor >= 0 {
+      if session.pointee.state != .established {
+        Socket.discardReceived(pair[Side.client].descriptor, Limits.discarded_bytes)
+      }
+      if frontend?.noLinger == true { Socket.resetOnClose(pair[Side.client].descriptor) }
+      Socket.close(pair[Side.client].descriptor)
     }
-    if frontend?.noLinger == true { Socket.resetOnClose(pair[Side.client].descriptor) }
-    Socket.close(pair[Side.client].descriptor)
     if pair[Side.server].descriptor >= 0 {
       if backend?.noLinger == true { Socket.resetOnClose(pair[Side.server].descriptor) }
       Socket.close(pair[Side.server].descriptor)

@@ -36,7 +36,9 @@ extension Worker {
     if open > frontend.runtime.sessionsMaximum.load(ordering: .relaxed) {
       frontend.runtime.sessionsMaximum.store(open, ordering: .relaxed)
     }
-    if listeners[listener].acceptsProxyHeader {
+    if !leaving.isEmpty, isTurnedAway(descriptor) {
+      turnAway(index)
+    } else if listeners[listener].acceptsProxyHeader {
       session.pointee.state = .proxyHeader
       register(index, Side.client)
       armTimer(index)

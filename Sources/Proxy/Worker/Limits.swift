@@ -5,6 +5,9 @@ enum Limits {
   static let eventsPerWait = 256
   /// Connections accepted from one listener before other events get their turn.
   static let acceptsPerWake = 32
+  /// Connections taken out of one listener's backlog at once, when it closes or an address leaves:
+  /// the kernel's default for its length (net.core.somaxconn).
+  static let backlogSweep = 4096
   /// One shared buffer per worker; a read that fills it hints at a bulk transfer.
   static let copyBuffer_bytes = 16 * 1024
   /// Full reads in a row after which a direction is moved by splice(2).

@@ -19,6 +19,8 @@ enum WorkerMessage: Sendable {
   case reassign(from: ServerRuntime)
   /// Tells what sessions are open.
   case list(SessionCollector)
+  /// Addresses of this node leave it, or come.
+  case addresses(AddressChange)
   /// Stops accepting; open sessions go on.
   case drain
   /// Ends every session and the thread.

@@ -56,6 +56,11 @@ struct Worker: ~Copyable {
   var requestCounter: UInt32 = 0
   /// Connections to accept per listener in this turn: more when there is much else to do.
   var acceptBudget = 1
+  /// Local addresses whose clients are reset, without ports; the last news of such addresses that
+  /// was read; and how many sessions were reset because of it all.
+  var leaving: [NetworkEndpoint] = []
+  var seenAddressChange = 0
+  var resetsByLeaving = 0
   private var isRunning = true
 
   /// Throws when descriptors or address space run out.
@@ -164,6 +169,7 @@ struct Worker: ~Copyable {
       case .endSessions(let server, let end): endSessions(of: server, end)
       case .reassign(let server): reassignWaiters(of: server)
       case .list(let collector): list(into: collector)
+      case .addresses(let change): take(change)
       case .drain: closeAllListeners()
       case .stop: isRunning = false
       }
