@@ -20,16 +20,18 @@ public final class FailoverEngine: Sendable {
   /// Nothing runs yet. `log` and `notify` are called on the routers' thread and must not wait for
   /// anything; `adopt` is called there when a configuration replaces another one, after the
   /// last event of a router that it does not have and before the first of a new one.
+  /// `addressUser` has its sessions reset before addresses go; nil = they go at once.
   /// Throws when the process is out of descriptors.
   public init(
     options: FailoverOptions = FailoverOptions(),
     log: @escaping @Sendable (FailoverNotice) -> Void,
     notify: @escaping @Sendable (NotifyEvent) -> Void = { _ in },
-    adopt: @escaping @Sendable (FailoverConfiguration) -> Void = { _ in }
+    adopt: @escaping @Sendable (FailoverConfiguration) -> Void = { _ in },
+    addressUser: AddressUser? = nil
   ) throws(KernelError) {
     self.options = options
     mailbox = try LoopMailbox()
-    output = LoopOutput(log: log, notify: notify, adopt: adopt)
+    output = LoopOutput(log: log, notify: notify, adopt: adopt, addressUser: addressUser)
   }
 
   /// Starts the thread and the routers. Throws FailoverError with a sentence when that is

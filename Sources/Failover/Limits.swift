@@ -18,6 +18,16 @@ enum Limits {
   /// at once, and then this often.
   static let strippedReports = 5
   static let strippedReport_us: Int64 = 60_000_000
+  /// How long the addresses stay after priority 0 until a successor is heard: the longest skew of
+  /// version 2, and that of version 3 up to an interval of 1 s.
+  static let successorWait_us: Int64 = 1_000_000
+  /// From a new master's advert until it has announced the addresses, if that is not heard.
+  static let successorHead_us: Int64 = 20_000
+  /// From the announcement of an IPv6 address until its new holder can be expected to use it.
+  static let successorSettle_us: Int64 = 10_000
+  /// How long the addresses stay until the proxy has reset their sessions: 10,000 take a quarter
+  /// of this with every core busy, and those that are left when an address goes are left hanging.
+  static let resetWait_us: Int64 = 1_000_000
   /// Announcements that wait for their turn when an interval between them is configured.
   static let pendingAnnouncements = 4096
   /// Events that are taken from epoll at once; descriptors are a handful.

@@ -53,7 +53,8 @@ extension Daemon {
     let engine: FailoverEngine
     do {
       engine = try FailoverEngine(
-        options: failoverOptions, log: log, notify: notifier.post, adopt: notifier.update)
+        options: failoverOptions, log: log, notify: notifier.post, adopt: notifier.update,
+        addressUser: addressUser)
     } catch {
       return "\(error)"
     }
@@ -73,6 +74,11 @@ extension Daemon {
       notices: notices, printing: printing)
     if let observedPath { engine.setPath(observedPath) }
     return nil
+  }
+
+  /// The proxy's sessions on virtual addresses end before these leave the node.
+  private var addressUser: AddressUser? {
+    engine.map { AddressUser(leave: $0.localAddresses.leave, arrive: $0.localAddresses.arrive) }
   }
 
   func reloadFailover(_ new: FailoverConfiguration?) async -> String? {

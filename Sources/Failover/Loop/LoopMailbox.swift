@@ -13,6 +13,8 @@ enum LoopMessage: Sendable {
   case order(HolderEvent, router: String?, answer: @Sendable ([OrderResult]) -> Void)
   /// Makes a configuration the running one; the answer is why that was impossible, or nil.
   case apply(FailoverConfiguration, answer: @Sendable (String?) -> Void)
+  /// The sessions on addresses that leave have been reset.
+  case ended(ticket: Int, sessions: Int)
   /// Gives everything up and ends the thread.
   case stop
 }
@@ -60,11 +62,13 @@ final class LoopMailbox: Sendable {
     left.forEach(LoopMailbox.refuse)
   }
 
+  static let refusal = "the virtual routers have stopped"
+
   private static func refuse(_ message: LoopMessage) {
     switch message {
-    case .apply(_, let answer): answer("the virtual routers have stopped")
+    case .apply(_, let answer): answer(refusal)
     case .order(_, _, let answer): answer([])
-    case .tracked, .path, .stop: break
+    case .tracked, .path, .ended, .stop: break
     }
   }
 }

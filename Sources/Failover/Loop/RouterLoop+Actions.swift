@@ -71,6 +71,7 @@ extension RouterLoop {
         }
       }
     }
+    takeBack(index)
     removeUnwanted(index)
     let wanted = wantedAddresses(index)
     for want in wanted where !runtimes[index].held.contains(want) {
@@ -90,7 +91,15 @@ extension RouterLoop {
   /// address may have moved from one to another.
   func removeUnwanted(_ index: Int) {
     let wanted = wantedAddresses(index)
-    for held in runtimes[index].held where !wanted.contains(held) { remove(held, of: index) }
+    let unwanted = runtimes[index].held.filter { !wanted.contains($0) }
+    guard !unwanted.isEmpty else { return }
+    // The same address with another prefix length, or on its way to another router.
+    let staying = Set(
+      runtimes.indices.filter { set.routers[$0].state == .master }
+        .flatMap { wantedAddresses($0) }.map(\.address.address))
+    for held in unwanted where staying.contains(held.address.address) { remove(held, of: index) }
+    let leaving = unwanted.filter { !staying.contains($0.address.address) }
+    if !leaving.isEmpty { depart(leaving, of: index) }
   }
 
   /// The kernel takes routes away with the address or the interface that they need.
@@ -99,27 +108,27 @@ extension RouterLoop {
     reassert(runtimes[index].heldRules, of: index)
   }
 
-  /// In the reverse of the order in which they came.
   private func release(_ index: Int) {
     announcements.removeAll(of: index)
     runtimes[index].restoreAt_us = nil
-    for rule in runtimes[index].heldRules.reversed() { remove(rule, \.heldRules, of: index) }
-    for route in runtimes[index].heldRoutes.reversed() { remove(route, \.heldRoutes, of: index) }
-    for held in runtimes[index].held.reversed() { remove(held, of: index) }
-    watchHolders()
+    depart(index)
   }
 
   private func remove(_ held: HeldAddress, of index: Int) {
     // First from our own list: the kernel's report of it must not look like somebody else's deed.
     runtimes[index].held.removeAll { $0 == held }
+    takeAway(held, from: runtimes[index].router.name)
+  }
+
+  /// `router` has it no more.
+  func takeAway(_ held: HeldAddress, from router: String) {
     saveSecondaries(of: held)
     do throws(NetlinkError) {
       _ = try keeper.remove(held.address, from: held.interface)
     } catch {
       // With the interface gone the address is gone as well.
       guard links.links[held.interface] != nil else { return }
-      log(
-        .err, "(\(runtimes[index].router.name)) cannot remove \(held.address.address): \(error)")
+      log(.err, "(\(router)) cannot remove \(held.address.address): \(error)")
     }
   }
 
@@ -165,8 +174,12 @@ extension RouterLoop {
     _ path: Path, _ held: WritableKeyPath<RouterRuntime, [Path]>, of index: Int
   ) {
     runtimes[index][keyPath: held].removeAll { $0 == path }
+    takeAway(path, from: runtimes[index].router.name)
+  }
+
+  func takeAway<Path: KernelPath>(_ path: Path, from router: String) {
     do throws(NetlinkError) { try path.remove(by: keeper) } catch {
-      log(.err, "(\(runtimes[index].router.name)) cannot remove \(Path.word): \(error)")
+      log(.err, "(\(router)) cannot remove \(Path.word): \(error)")
     }
   }
 
@@ -186,11 +199,11 @@ extension RouterLoop {
     }
   }
 
-  /// Only masters care who else has their addresses.
+  /// Masters care who else has their addresses, and who has just been one.
   func watchHolders() {
     var addresses: Set<IPAddress> = []
     var interfaces: Set<UInt32> = []
-    for runtime in runtimes {
+    for runtime in runtimes + departures.map(\.runtime) {
       for held in runtime.held {
         addresses.insert(held.address.address)
         interfaces.insert(held.interface)

@@ -236,7 +236,9 @@ extension RouterLoop {
     let now_us = Clock.monotonic_us()
     for index in runtimes.indices { handle(index, .stop, at: now_us) }
     for index in runtimes.indices { removeVirtualMAC(index) }
-    replaceStatics(with: FailoverConfiguration())
     publish(runtimes.indices.map(status))
   }
+
+  /// Static routes may be what the last words to clients need.
+  func endAll() { replaceStatics(with: FailoverConfiguration()) }
 }

@@ -26,6 +26,7 @@ extension RouterLoop {
   }
 
   private func hear(_ packet: HeardPacket) {
+    noteSuccessor(packet)
     let family: AddressFamily = packet.source.isV4 ? .v4 : .v6
     let listening = routersListening(on: packet.interface, family: family)
     // The id is read first, so that refusals can be told to the router that they concern.
@@ -98,6 +99,7 @@ extension RouterLoop {
 
   func hearHolders() {
     for heard in duplicates.readHeard() {
+      noteAnnouncement(heard)
       for index in runtimes.indices where set.routers[index].state == .master {
         report(heard, of: index)
       }

@@ -41,7 +41,7 @@ extension RouterLoop {
 
   private func openSockets() {
     var needs: Set<ReceiveNeed> = []
-    for runtime in runtimes {
+    for runtime in runtimes + departures.map(\.runtime) {
       let router = runtime.router
       let group = router.peers.isEmpty ? router.group : nil
       var interfaces = [runtime.base]
@@ -63,6 +63,7 @@ extension RouterLoop {
   private func createVirtualMAC(_ index: Int, on base: Link) {
     let router = runtimes[index].router
     guard let name = router.virtualMACName else { return }
+    finishDepartures(ofLinkNamed: name)
     do throws(NetlinkError) {
       let made = try keeper.createVirtualMACLink(
         named: name, base: base, id: router.id, family: router.family,
@@ -82,8 +83,12 @@ extension RouterLoop {
   func removeVirtualMAC(_ index: Int) {
     guard let link = runtimes[index].virtualMAC else { return }
     runtimes[index].virtualMAC = nil
+    if !entrust(link) { delete(link, of: runtimes[index].router.name) }
+  }
+
+  func delete(_ link: VirtualMACLink, of router: String) {
     do throws(NetlinkError) { _ = try keeper.delete(link) } catch {
-      log(.err, "(\(runtimes[index].router.name)) cannot remove \(link.name): \(error)")
+      log(.err, "(\(router)) cannot remove \(link.name): \(error)")
     }
   }
 
@@ -100,6 +105,7 @@ extension RouterLoop {
 
   /// Compares what is with what the machine was told, and tells it the difference.
   func evaluate(_ index: Int) {
+    guard !isEnding else { return }
     let outcome = outcome(index)
     let now_us = Clock.monotonic_us()
     let source = sourceAddress(index)

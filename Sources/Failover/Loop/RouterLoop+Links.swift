@@ -30,7 +30,8 @@ extension RouterLoop {
       switch event {
       case .addressRemoved(let interface, let address): noticeLoss(of: address, on: interface)
       case .duplicateDetected(let interface, let address): reportFailedDAD(address, on: interface)
-      case .linkChanged, .linkRemoved, .addressAdded, .addressChanged: break
+      case .addressAdded(_, let address): noteArrival(address)
+      case .linkChanged, .linkRemoved, .addressChanged: break
       }
     }
     restoreAddresses()

@@ -11,12 +11,14 @@ struct LoopOutput: Sendable {
   var notify: @Sendable (NotifyEvent) -> Void
   /// A configuration takes the place of another one.
   var adopt: @Sendable (FailoverConfiguration) -> Void
+  /// Nil = nobody in this process serves clients on the addresses.
+  var addressUser: AddressUser?
 }
 
 final class RouterLoop {
   let output: LoopOutput
   let publish: @Sendable ([RouterStatus]) -> Void
-  private let mailbox: LoopMailbox
+  let mailbox: LoopMailbox
   private let epoll: Epoll
   private let timer: Int32
   let exchange = Exchange()
@@ -42,7 +44,14 @@ final class RouterLoop {
   var pendingOrder: PendingOrder?
   /// No router starts before.
   var startAt_us: Microseconds = 0
-  var isStopping = false
+  private var isStopping = false
+  /// All routers have been stopped, and the loop ends with the last of their addresses.
+  var isEnding = false
+  /// Addresses that have not gone yet, and the last order to reset sessions.
+  var departures: [Departure] = []
+  /// The proxy resets whoever connects to these.
+  var closedAddresses: Set<IPAddress> = []
+  var lastTicket = 0
   /// The stop that is being carried out is for good: the router left the configuration.
   var isDeleting = false
   /// Something that observers can see has changed.
@@ -104,10 +113,16 @@ final class RouterLoop {
     followLinks()
     hearHolders()
     readMail()
-    guard !isStopping else { return }
-    followPath(at: Clock.monotonic_us())
+    if !isEnding { followPath(at: Clock.monotonic_us()) }
     fireTimers(at: now_us)
     restoreAddresses()
+    followDepartures()
+    if isEnding, departures.isEmpty {
+      endAll()
+      mailbox.close()
+      isStopping = true
+      return
+    }
     sendAnnouncements()
     publishNews()
   }
@@ -119,6 +134,7 @@ final class RouterLoop {
     var wake_us = now_us + (set.routers.map(\.settings.interval_us).min() ?? Timing.second_us)
     if let deadline_us = timers.next_us { wake_us = min(wake_us, deadline_us) }
     if let deadline_us = announcements.next_us { wake_us = min(wake_us, deadline_us) }
+    for departure in departures { wake_us = min(wake_us, departure.due_us) }
     for case let due_us? in runtimes.map(\.restoreAt_us) { wake_us = min(wake_us, due_us) }
     for case let due_us? in runtimes.map(\.holder.next_us) { wake_us = min(wake_us, due_us) }
     if let due_us = path.next_us { wake_us = min(wake_us, due_us) }
@@ -154,15 +170,17 @@ final class RouterLoop {
       switch message {
       case .tracked(let report): take(report)
       case .path(let observation): see(observation)
+      case .order(_, _, let answer) where isEnding: answer([])
       case .order(let event, let router, let answer):
         order(event, of: router, at: Clock.monotonic_us(), answer: answer)
+      case .apply(_, let answer) where isEnding: answer(LoopMailbox.refusal)
       case .apply(let configuration, let answer): answer(apply(configuration))
+      case .ended(let ticket, let sessions): noteEnded(ticket, sessions: sessions)
+      case .stop where isEnding: break
       case .stop:
         endOrder(.withdrawn)
+        isEnding = true
         stopAll()
-        isStopping = true
-        mailbox.close()
-        return
       }
     }
   }
