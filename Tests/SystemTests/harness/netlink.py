@@ -6,7 +6,6 @@ Numbers are those of linux/rtnetlink.h, if_addr.h, if_link.h and neighbour.h.
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import socket
 import struct
@@ -189,16 +188,23 @@ class Monitor:
     def __init__(self, host: Host) -> None:
         self._socket = host.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
         self._socket.bind((0, GROUPS))
+        # close() wakes no reader, and one that slept on would read from whatever comes to have
+        # the number of its descriptor.
+        self._socket.settimeout(0.1)
+        self._closed = False
         self._changes: list[Change] = []
         self._changed = threading.Condition()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
 
     def _read(self) -> None:
-        while True:
+        while not self._closed:
             try:
                 data = self._socket.recv(RECEIVE_BYTES)
+            except TimeoutError:
+                continue
             except OSError:
-                return  # closed
+                return
             now = time.time()
             if not data:
                 return
@@ -229,6 +235,6 @@ class Monitor:
                 self._changed.wait(left)
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+        self._closed = True
+        self._thread.join(5)
         self._socket.close()
