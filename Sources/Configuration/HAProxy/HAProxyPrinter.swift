@@ -17,6 +17,12 @@ struct HAProxyPrinter {
   }
   mutating func line(_ words: String...) { line(words) }
 
+  /// What only fairlead.yaml can say; HAProxy has no words for it.
+  mutating func comment(_ text: String) {
+    let plain = text.unicodeScalars.map { $0.value < 32 ? " " : String($0) }.joined()
+    self.text += "  # fairlead.yaml: \(plain)\n"
+  }
+
   mutating func line(_ name: String, time: Duration?) {
     guard let time else { return }
     let words = name.split(separator: " ").map(String.init)
@@ -217,7 +223,19 @@ struct HAProxyPrinter {
     option("log-health-checks", backend.logHealthChecks)
     if let source = backend.source { line(["source"] + HAProxyPrinter.words(source)) }
     print(backend.check)
+    if backend.failsOpen {
+      comment("without a ready server, those that accept connections take sessions (failOpen)")
+    }
     for server in backend.servers {
+      if server.resetsSessionsOnDown {
+        comment("\(server.name): its sessions are reset when it goes down (resetWhenDown)")
+      }
+      if let check = server.check, let live = check.live {
+        let over = check.drainOver.map { "sessions are closed over \(HAProxyUnits.print($0))" }
+        comment(
+          "\(server.name): red but alive at \(live) means draining; "
+            + (over ?? "sessions stay") + " (live, drainOver)")
+      }
       line(["server"] + HAProxyPrinter.words(server))
     }
   }

@@ -36,6 +36,9 @@ public struct Backend: Equatable, Sendable {
   public var logTargets: [LogTarget] = []
   public var logTag: String?
   public var check: CheckMethod = .connect
+  /// Without any usable server, those that are not ready but can be connected to take sessions.
+  /// HAProxy has no such thing.
+  public var failsOpen: Bool = false
   /// `source`: local address of connections to servers.
   public var source: SourceAddress?
   public var isDisabled: Bool = false
@@ -93,6 +96,8 @@ public struct Server: Equatable, Sendable {
   public var slowstart: Duration?
   public var shutdownSessionsOnDown: Bool = false  // on-marked-down shutdown-sessions
   public var shutdownBackupSessionsOnUp: Bool = false  // on-marked-up shutdown-backup-sessions
+  /// Its sessions are reset when it goes down; those that still connect go to another server.
+  public var resetsSessionsOnDown: Bool = false
   public var check: ServerCheck?
   public var sendProxy: ProxyProtocolVersion?
   public var tcpUserTimeout: Duration?

@@ -20,6 +20,13 @@ public struct ServerCheck: Equatable, Sendable {
   public var tls: CheckTLS?
   /// A PROXY header comes first.
   public var sendProxy: ProxyProtocolVersion?
+  /// Path that is asked after a wrong HTTP status: an accepted answer there means alive but not
+  /// ready. nil = a wrong status is a failure like any other, as HAProxy has it. With it, the
+  /// interval counts from the start of a check instead of its end.
+  public var live: String?
+  /// Time over which the sessions of a server that is alive but not ready are closed, evenly;
+  /// nil = never. Means nothing without `live`.
+  public var drainOver: Duration?
   public init() {}
 }
 

@@ -11,11 +11,24 @@ struct NativeCheck: Equatable {
   var httpVersion = "HTTP/1.1"
   /// 401 and 403 come from a living API server that does not answer strangers.
   var expect: HTTPExpect.Condition = .status([200...200, 401...401, 403...403])
-  var timeout: Duration? = .seconds(2)
+  /// nil: one interval, so that a server that hangs is found within interval × fall.
+  var timeout: Duration?
   /// Intervals, rise, fall, port; `tls` is set when the check is https.
   var timing = NativeCheck.defaultTiming
   var caFile: String?
   var serverName: String?
+  var live = Live.usual
+  /// Within the shutdown delay that API servers are usually given, and slow enough that clients
+  /// come back one by one.
+  var drainOver: Duration? = .seconds(20)
+
+  /// What is asked of a server that says it is not ready.
+  enum Live: Equatable {
+    /// `/livez` beside `/readyz`, nothing beside other paths.
+    case usual
+    case off
+    case path(String)
+  }
 
   private static var defaultTiming: ServerCheck {
     var timing = ServerCheck()
@@ -30,6 +43,8 @@ struct NativeCheck: Equatable {
         read: { $0.choice($1, Kind.allCases.map { ($0.rawValue, $0) }) },
         print: { .scalar($0.rawValue) }),
       NativeKey("path", \.path, read: requestWord, print: { .scalar($0) }),
+      NativeKey("live", \.live, read: readLive, print: printLive),
+      .time("drainOver", \.drainOver),
       NativeKey("method", \.method, read: requestWord, print: { .scalar($0) }),
       NativeKey(
         "host", \.host,
@@ -64,6 +79,20 @@ struct NativeCheck: Equatable {
     return text
   }
 
+  private static func readLive(_ reader: NativeReader, _ value: NativeValue) -> Live? {
+    if value.text == "false" { return .off }
+    if value.text == "true" { return .path(usualLive) }
+    return requestWord(reader, value).map { .path($0) }
+  }
+
+  private static func printLive(_ live: Live) -> NativeOutput? {
+    switch live {
+    case .usual: .scalar("true")
+    case .off: .scalar("false")
+    case .path(let path): .scalar(path)
+    }
+  }
+
   private static func readExpect(
     _ reader: NativeReader, _ value: NativeValue
   ) -> HTTPExpect.Condition? {
@@ -94,6 +123,28 @@ struct NativeCheck: Equatable {
 
   // MARK: to and from the model
 
+  private static let usualLive = "/livez"
+  private static let usualPath = "/readyz"
+
+  /// The path, or nil when nothing is asked.
+  var livePath: String? {
+    guard kind == .https || kind == .http else { return nil }
+    switch live {
+    case .usual: return path == Self.usualPath ? Self.usualLive : nil
+    case .off: return nil
+    case .path(let path): return path
+    }
+  }
+
+  /// What cannot work together.
+  var problem: String? {
+    if case .path = live, livePath == nil { return "'live' needs a check of type https or http" }
+    if livePath == nil, drainOver != NativeCheck().drainOver {
+      return "'drainOver' needs 'live': nothing else tells a draining server from a dead one"
+    }
+    return nil
+  }
+
   var checkMethod: CheckMethod {
     switch kind {
     case .tcp: return .connect
@@ -111,6 +162,8 @@ struct NativeCheck: Equatable {
   var serverCheck: ServerCheck {
     var check = timing
     check.tls = nil
+    check.live = livePath
+    check.drainOver = livePath == nil ? nil : drainOver
     guard kind == .https else { return check }
     var tls = CheckTLS(verify: caFile != nil, caFile: caFile)
     tls.serverName = serverName
@@ -123,6 +176,8 @@ struct NativeCheck: Equatable {
     self.init()
     timing = check
     timing.tls = nil
+    timing.live = nil
+    timing.drainOver = nil
     timeout = backend.timeoutCheck
     switch backend.check {
     case .connect, .script([]):
@@ -163,6 +218,13 @@ struct NativeCheck: Equatable {
       }
     case .script: return nil
     }
+    guard let live = check.live else {
+      // Said only where it would be there otherwise.
+      if livePath != nil { self.live = .off }
+      return
+    }
+    if live != livePath { self.live = .path(live) }
+    drainOver = check.drainOver
   }
 
   init() {}

@@ -298,13 +298,16 @@ struct NativeParser {
       server.model.origin = reader.origin(element)
       if let check = server.check {
         server.model.check = check.serverCheck
+        if let problem = check.problem, !reader.hasErrors {
+          reader.report(at: element, "its check: \(problem)")
+        }
         let own = check.checkMethod
         if method == nil { (method, timeout) = (own, .some(check.timeout)) }
         if method != own || timeout != .some(check.timeout) {
           reader.report(
             at: element,
             "servers of one backend are asked the same: 'check' may differ in intervals, rise, "
-              + "fall, port, caFile and serverName only")
+              + "fall, port, live, drainOver, caFile and serverName only")
         }
       }
       if backend.servers.contains(where: { $0.name == server.model.name }) {

@@ -85,6 +85,7 @@ enum NativePrinter {
     let first = backend.servers.first { $0.check != nil }?.check
     draft.check = first.flatMap { NativeCheck(backend, $0) }
     draft.tcpUserTimeout = backend.servers.first?.tcpUserTimeout
+    draft.resetsWhenDown = backend.servers.first?.resetsSessionsOnDown ?? true
     var result = pairs(draft, NativeBackend(name: ""), NativeBackend.keys)
     result.append(("servers", .list(backend.servers.map { .map(server($0, backend, draft)) })))
     return result

@@ -55,6 +55,7 @@ struct NativeBackend {
   /// nil: no checks.
   var check: NativeCheck? = NativeCheck()
   var tcpUserTimeout: Duration? = NativeDefaults.tcpUserTimeout
+  var resetsWhenDown = true
   /// Read when everything else of the backend is known.
   var servers: [NativeValue] = []
 
@@ -66,6 +67,7 @@ struct NativeBackend {
     model.redispatch = 1
     model.keepalive = NativeDefaults.serverKeepalive
     model.logHealthChecks = true
+    model.failsOpen = true
   }
 
   static var keys: [NativeKey<NativeBackend>] {
@@ -82,6 +84,8 @@ struct NativeBackend {
         "keepalive", \.model.keepalive, read: NativeDefaults.readKeepalive,
         print: NativeDefaults.printKeepalive),
       .time("tcpUserTimeout", \.tcpUserTimeout),
+      .flag("failOpen", \.model.failsOpen),
+      .flag("resetWhenDown", \.resetsWhenDown),
       .number("retries", \.model.retries, 0...100),
       NativeKey(
         "servers", \.servers, read: { $0.elements($1) }, print: { _ in nil }),
@@ -134,6 +138,7 @@ struct NativeServer {
     check = backend.check
     base = backend.check
     model.tcpUserTimeout = backend.tcpUserTimeout
+    model.resetsSessionsOnDown = backend.resetsWhenDown
   }
 
   static var keys: [NativeKey<NativeServer>] {
