@@ -26,6 +26,8 @@ public enum SessionEnd: UInt8, BitwiseCopyable, CaseIterable, Sendable {
   case killed
   /// The address that the client had connected to left this node.
   case addressLeft
+  /// Its server is draining, and its turn came.
+  case serverDrained
 
   /// The two characters of `%ts`.
   public var code: String {
@@ -45,7 +47,7 @@ public enum SessionEnd: UInt8, BitwiseCopyable, CaseIterable, Sendable {
       .proxyHeaderInvalid:
       "PR"
     case .outOfResources: "RC"
-    case .serverWentDown: "D-"
+    case .serverWentDown, .serverDrained: "D-"
     case .primaryCameBack: "U-"
     case .killed: "KC"
     case .addressLeft: "KD"
@@ -77,6 +79,7 @@ public enum SessionEnd: UInt8, BitwiseCopyable, CaseIterable, Sendable {
     case .primaryCameBack: "primary_came_back"
     case .killed: "killed"
     case .addressLeft: "address_left"
+    case .serverDrained: "server_drained"
     }
   }
 

@@ -276,6 +276,20 @@ public final class ProxyEngine {
     for mailbox in mailboxes { mailbox.post(.endSessions(of: runtime, end)) }
   }
 
+  /// Resets every session on the server, so that its clients come back at once; sessions that
+  /// still connect to it go to another server.
+  public func resetSessions(of reference: ServerReference, _ end: SessionEnd) {
+    guard let runtime = servers[reference] else { return }
+    for mailbox in mailboxes { mailbox.post(.resetSessions(of: runtime, end)) }
+  }
+
+  /// Ends up to `count` established sessions on the server, those that were silent for longest.
+  public func endSessions(of reference: ServerReference, atMost count: Int, _ end: SessionEnd) {
+    guard count > 0, let runtime = servers[reference] else { return }
+    let quota = SessionQuota(count)
+    for mailbox in mailboxes { mailbox.post(.endSome(of: runtime, end, quota)) }
+  }
+
   private func makeTable(_ backend: InstalledBackend) -> BalancingTable {
     var active: [WeightedServer] = []
     var backups: [WeightedServer] = []

@@ -15,6 +15,11 @@ enum WorkerMessage: Sendable {
   case resumeAccepting
   /// Ends the sessions of one server.
   case endSessions(of: ServerRuntime, SessionEnd)
+  /// Resets the sessions of one server; those that still connect look for another one.
+  case resetSessions(of: ServerRuntime, SessionEnd)
+  /// Ends some established sessions of one server, the longest silent first. The workers share
+  /// the quota.
+  case endSome(of: ServerRuntime, SessionEnd, SessionQuota)
   /// The server takes no sessions any more: those that wait for it look for another one.
   case reassign(from: ServerRuntime)
   /// Tells what sessions are open.
@@ -25,6 +30,20 @@ enum WorkerMessage: Sendable {
   case drain
   /// Ends every session and the thread.
   case stop
+}
+
+/// How many sessions are to end, counted down by whichever worker finds one.
+final class SessionQuota: Sendable {
+  private let left: Atomic<Int>
+  init(_ count: Int) { left = Atomic(count) }
+
+  /// False when enough have been taken.
+  func take() -> Bool {
+    if left.subtract(1, ordering: .relaxed).newValue >= 0 { return true }
+    left.add(1, ordering: .relaxed)
+    return false
+  }
+  var isEmpty: Bool { left.load(ordering: .relaxed) <= 0 }
 }
 
 final class Mailbox: Sendable {

@@ -167,6 +167,8 @@ struct Worker: ~Copyable {
         placeGranted(waiter, server: server, position: position)
       case .resumeAccepting: resumeListeners()
       case .endSessions(let server, let end): endSessions(of: server, end)
+      case .resetSessions(let server, let end): resetSessions(of: server, end)
+      case .endSome(let server, let end, let quota): endSome(of: server, end, quota)
       case .reassign(let server): reassignWaiters(of: server)
       case .list(let collector): list(into: collector)
       case .addresses(let change): take(change)
