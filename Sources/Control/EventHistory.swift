@@ -9,6 +9,8 @@ public struct ControlEvent: Codable, Equatable, Sendable {
     /// The daemon started.
     case start
     case router, server, reload
+    /// A backend without a ready server uses others, or does so no longer.
+    case failOpen = "fail-open"
   }
   /// Seconds since 1970.
   public var time: Double

@@ -115,12 +115,17 @@ public struct BackendReport: Codable, Equatable, Sendable {
   public var queued: Int
   public var retries: Int
   public var redispatches: Int
+  /// No server is ready, and some take sessions nevertheless.
+  public var isFailedOpen: Bool
+  /// Times that happened since the start.
+  public var failOpens: Int
   public var traffic: TrafficReport
   public var servers: [ServerReport]
 
   public init(
     name: String, isDisabled: Bool, usableServers: Int, queued: Int, retries: Int,
-    redispatches: Int, traffic: TrafficReport, servers: [ServerReport]
+    redispatches: Int, isFailedOpen: Bool = false, failOpens: Int = 0, traffic: TrafficReport,
+    servers: [ServerReport]
   ) {
     self.name = name
     self.isDisabled = isDisabled
@@ -128,6 +133,8 @@ public struct BackendReport: Codable, Equatable, Sendable {
     self.queued = queued
     self.retries = retries
     self.redispatches = redispatches
+    self.isFailedOpen = isFailedOpen
+    self.failOpens = failOpens
     self.traffic = traffic
     self.servers = servers
   }
@@ -138,6 +145,8 @@ public struct ServerReport: Codable, Equatable, Sendable {
     case up, down
     /// Its checks say that it stops (`disable-on-404`): no new sessions.
     case stopping
+    /// Not ready, by its own word, and alive: no new sessions, the old ones are closed gradually.
+    case draining
     /// `disabled` in the file, or its name has no address.
     case maintenance
     /// Would be up, and an operator has drained it: no new sessions.
@@ -158,12 +167,17 @@ public struct ServerReport: Codable, Equatable, Sendable {
   public var isChecked: Bool
   public var queued: Int
   public var connectFailures: Int
+  /// Takes sessions although it is not ready, since no server is.
+  public var isFailedOpen: Bool
+  /// While its sessions are closed gradually.
+  public var drain: DrainReport?
   public var traffic: TrafficReport
 
   public init(
     name: String, address: String?, state: State, isDrained: Bool, isBackup: Bool, weight: Int,
     since: Double?, check: CheckResultReport?, isChecked: Bool, queued: Int,
-    connectFailures: Int, traffic: TrafficReport
+    connectFailures: Int, isFailedOpen: Bool = false, drain: DrainReport? = nil,
+    traffic: TrafficReport
   ) {
     self.name = name
     self.address = address
@@ -176,7 +190,25 @@ public struct ServerReport: Codable, Equatable, Sendable {
     self.isChecked = isChecked
     self.queued = queued
     self.connectFailures = connectFailures
+    self.isFailedOpen = isFailedOpen
+    self.drain = drain
     self.traffic = traffic
+  }
+}
+
+/// How far a draining server is.
+public struct DrainReport: Codable, Equatable, Sendable {
+  /// Sessions when it began.
+  public var began: Int
+  /// Sessions closed for it; others end by themselves.
+  public var closed: Int
+  /// Seconds over which all are closed.
+  public var over_s: Double
+
+  public init(began: Int, closed: Int, over_s: Double) {
+    self.began = began
+    self.closed = closed
+    self.over_s = over_s
   }
 }
 

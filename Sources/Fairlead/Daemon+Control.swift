@@ -99,7 +99,11 @@ extension Daemon {
   func setAvailability(_ value: ServerAvailability, of reference: ServerReference) {
     wanted[reference] = value
     var value = value
-    if case .up = value, drained.contains(reference) { value = .draining }
+    switch value {
+    case .up: if drained.contains(reference) { value = .draining }
+    case .down, .draining: if readiness.isOpen(reference) { value = .up }
+    case .maintenance: break
+    }
     engine?.setAvailability(value, of: reference)
     observePath()
   }
@@ -112,6 +116,7 @@ extension Daemon {
     reachedServers.formIntersection(present)
     wanted = wanted.filter { present.contains($0.key) }
     serverSince = serverSince.filter { present.contains($0.key) }
+    readiness.keepOnly(present)
   }
 
   /// The server that an operator means.
@@ -146,7 +151,10 @@ extension Daemon {
       return ControlAnswer(ok: true, messages: ["\(full) \(text)"])
     }
     if isDrained { drained.insert(reference) } else { drained.remove(reference) }
+    let backend = configuration.backend(named: reference.backend)
+    if isDrained { backend.map(reviewFailOpen) }
     setAvailability(wanted[reference] ?? .up, of: reference)
+    if !isDrained { backend.map(reviewFailOpen) }
     serverSince[reference] = WallClock.now
     let messages = isDrained ? drainMessages(reference, full) : ["\(full) is no longer drained"]
     record(.server, of: full, to: state(of: reference).rawValue, messages[0])
@@ -172,7 +180,7 @@ extension Daemon {
     switch wanted[reference] ?? .up {
     case .up: drained.contains(reference) ? .drained : .up
     case .down: .down
-    case .draining: .stopping
+    case .draining: readiness.draining.contains(reference) ? .draining : .stopping
     case .maintenance: .maintenance
     }
   }
@@ -181,10 +189,12 @@ extension Daemon {
   func recordChange(
     of reference: ServerReference, from: ServerState, to: ServerState, _ cause: TransitionCause
   ) {
+    let backend = configuration.backend(named: reference.backend)
+    let server = backend?.servers.first { $0.name == reference.server }
     serverSince[reference] = WallClock.now
     let reason =
       switch cause {
-      case .check(let report): report.words
+      case .check(let report): checkWords(report, server, backend)
       case .tracked(let leader): "as \(leader.backend)/\(leader.server), which it follows"
       case .administrator: "by configuration"
       case .resolution: to == .maintenance ? "its name has no address" : "its name has an address"
@@ -201,6 +211,7 @@ extension ServerState {
     case .up: "up"
     case .down: "down"
     case .stopping: "stopping"
+    case .draining: "draining"
     case .maintenance: "maintenance"
     }
   }

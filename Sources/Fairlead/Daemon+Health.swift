@@ -14,6 +14,7 @@ extension Daemon {
     switch event {
     case .checked(let reference, let report, let progress):
       noteChecked(reference, report)
+      if backend.failsOpen { noteConnection(reference, report, backend) }
       if backend.logHealthChecks, progress.isNews {
         logLines([log.check(report, progress, hasWeight: server.weight > 0)], of: backend.name)
       }
@@ -46,6 +47,12 @@ extension Daemon {
     to: ServerState
   ) {
     ramps[reference, default: 0] += 1
+    noteReadiness(reference, to)
+    if to != .up {
+      // Who fails open for this one must be there before it goes.
+      wanted[reference] = to.availability
+      reviewFailOpen(of: backend)
+    }
     switch to {
     case .up:
       if from == .down, let time = server.slowstart, time > .zero {
@@ -53,6 +60,7 @@ extension Daemon {
       } else {
         setAvailability(.up, of: reference)
       }
+      reviewFailOpen(of: backend)
       if server.shutdownBackupSessionsOnUp {
         for other in backend.servers where other.isBackup {
           engine?.endSessions(
@@ -61,8 +69,15 @@ extension Daemon {
       }
     case .down:
       setAvailability(.down, of: reference)
-      if server.shutdownSessionsOnDown { engine?.endSessions(of: reference, .serverWentDown) }
+      if server.resetsSessionsOnDown {
+        engine?.resetSessions(of: reference, .serverWentDown)
+      } else if server.shutdownSessionsOnDown {
+        engine?.endSessions(of: reference, .serverWentDown)
+      }
     case .stopping: setAvailability(.draining, of: reference)
+    case .draining:
+      setAvailability(.draining, of: reference)
+      startDrain(reference, over: server.check?.drainOver)
     case .maintenance: setAvailability(.maintenance, of: reference)
     }
   }
@@ -112,13 +127,9 @@ extension Daemon {
       if server.isDisabled || isUnresolved {
         wanted = .maintenance
       } else {
-        switch checked[reference] {
-        case .up, nil: wanted = .up
-        case .down: wanted = .down
-        case .stopping: wanted = .draining
-        case .maintenance: wanted = .maintenance
-        }
+        wanted = (checked[reference] ?? .up).availability
       }
+      if checked[reference] != .draining { noteReadiness(reference, checked[reference] ?? .up) }
       if case .up = wanted, case .up = engine?.availability(of: reference),
         !drained.contains(reference)
       {
@@ -128,6 +139,7 @@ extension Daemon {
       }
       setAvailability(wanted, of: reference)
     }
+    configuration.backends.forEach(reviewFailOpen)
   }
 
   /// The servers to check, with the addresses they have now.
@@ -142,6 +154,18 @@ extension Daemon {
           server: server, backend: backend,
           address: resolved[reference] ?? server.numericAddress)
       }
+    }
+  }
+}
+
+extension ServerState {
+  /// What the proxy makes of it.
+  var availability: ServerAvailability {
+    switch self {
+    case .up: .up
+    case .down: .down
+    case .stopping, .draining: .draining
+    case .maintenance: .maintenance
     }
   }
 }

@@ -53,7 +53,8 @@ extension Daemon {
       usableServers: usable.active + usable.backup, queued: runtime?.queued ?? 0,
       retries: runtime?.retries.load(ordering: .relaxed) ?? 0,
       redispatches: runtime?.redispatches.load(ordering: .relaxed) ?? 0,
-      traffic: traffic(runtime),
+      isFailedOpen: readiness.open[backend.name] != nil,
+      failOpens: readiness.openings[backend.name] ?? 0, traffic: traffic(runtime),
       servers: backend.servers.map { server in
         let reference = ServerReference(backend: backend.name, server: server.name)
         let runtime = engine.server(reference)
@@ -61,9 +62,12 @@ extension Daemon {
           name: server.name, address: names.addresses[reference].map { "\($0)" },
           state: state(of: reference), isDrained: drained.contains(reference),
           isBackup: server.isBackup, weight: server.weight, since: serverSince[reference],
-          check: checks[reference].flatMap(CheckResultReport.init),
+          check: checks[reference].flatMap { snapshot in
+            CheckResultReport(snapshot) { self.words($0, reference, backend) }
+          },
           isChecked: checks[reference]?.progress != nil, queued: runtime?.queued ?? 0,
           connectFailures: runtime?.connectFailures.load(ordering: .relaxed) ?? 0,
+          isFailedOpen: readiness.isOpen(reference), drain: drain(of: reference),
           traffic: traffic(runtime, of: backend.name))
       })
   }
@@ -176,10 +180,10 @@ extension Daemon {
 
 extension CheckResultReport {
   /// nil before the first check has finished, and for servers without checks.
-  init?(_ snapshot: HealthSnapshot) {
+  init?(_ snapshot: HealthSnapshot, words: (CheckReport) -> String) {
     guard let report = snapshot.lastReport, let progress = snapshot.progress else { return nil }
     self.init(
-      status: report.status.code, words: report.words,
+      status: report.status.code, words: words(report),
       duration_ms: Int(clamping: report.durationMilliseconds), health: progress.health,
       rise: progress.rise, fall: progress.fall)
   }

@@ -20,6 +20,7 @@ enum DaemonEvent: Sendable {
   case health(HealthEvent)
   case resolution(section: String, ResolutionEvent)
   case slowStart(ServerReference, permille: Int, ramp: Int)
+  case drainStep(ServerReference, ramp: Int)
   case request(ControlRequest, answer: @Sendable (ControlAnswer) -> Void)
 }
 
@@ -73,6 +74,7 @@ actor Daemon {
   var reachedServers: Set<ServerReference> = []
   /// What the routers were told of the proxy.
   var observedPath: PathObservation?
+  var readiness = Readiness()
   /// When a server's state changed last, in seconds since 1970.
   var serverSince: [ServerReference: Double] = [:]
   /// The last two, oldest first, and what takes them.
@@ -136,6 +138,7 @@ actor Daemon {
       case .resolution(let section, let event): handle(event, section: section)
       case .slowStart(let server, let permille, let ramp):
         continueSlowStart(server, permille: permille, ramp: ramp)
+      case .drainStep(let server, let ramp): continueDrain(server, ramp: ramp)
       }
     }
     return 0

@@ -9,6 +9,8 @@ public enum ServerState: Equatable, Hashable, Sendable {
   case down
   /// `disable-on-404` answered 404 (HAProxy's NOLB): alive, no new sessions.
   case stopping
+  /// Says that it is not ready, and is alive: no new sessions, the old ones are closed gradually.
+  case draining
   /// Not checked and not used: `disabled`, set so at run time, or its name has no address.
   case maintenance
 }
@@ -27,6 +29,11 @@ public struct CheckMachine: Equatable, Sendable {
   public private(set) var state: ServerState = .up
   /// The last status, `.initializing` before the first check.
   public private(set) var status: CheckStatus = .initializing
+
+  /// A wrong HTTP status is asked about once more (`ServerCheck.live`).
+  public let asksLive: Bool
+  /// Failures in a row while draining, 0..<fall.
+  private var failures = 0
 
   private let interval: Duration
   private let fastInterval: Duration
@@ -58,6 +65,7 @@ public struct CheckMachine: Equatable, Sendable {
     interval = max(Limits.shortestInterval, check.interval)
     fastInterval = max(Limits.shortestInterval, check.fastInterval ?? check.interval)
     downInterval = max(Limits.shortestInterval, check.downInterval ?? check.interval)
+    asksLive = check.live != nil
     health = rise
   }
 
@@ -85,6 +93,8 @@ public struct CheckMachine: Equatable, Sendable {
     self.status = status
     let before = state
     switch status.result {
+    case .failed where state == .draining:
+      failDraining(isRefused: status == .layer4ConnectionProblem)
     case .failed:
       if health > 0 { health -= 1 }
       if health < rise { health = 0 }
@@ -96,18 +106,62 @@ public struct CheckMachine: Equatable, Sendable {
       recover()
       if isUp { state = .stopping }
     }
-    return Step(
+    return step(since: before, isNews: health != healthBefore || status != statusBefore)
+  }
+
+  /// The server answered with a status that means not ready, and `live` is asked next. That is
+  /// the server's own word and counts at once; a server that is down only comes back alive when
+  /// the answer is there.
+  public mutating func notReady(_ status: CheckStatus) -> Step {
+    let before = state
+    let isNews = status != self.status || state == .up
+    self.status = status
+    if state == .up || state == .stopping {
+      state = .draining
+      failures = 0
+    }
+    health = 0
+    return step(since: before, isNews: isNews)
+  }
+
+  /// What the question after `notReady` came to.
+  /// - Parameter status: `.layer7OK` when it was answered as a living server does.
+  public mutating func live(_ status: CheckStatus) -> Step {
+    let before = state
+    if status.result == .passed {
+      state = .draining
+      failures = 0
+    } else if state == .draining {
+      failDraining(isRefused: status == .layer4ConnectionProblem)
+    }
+    return step(since: before, isNews: state != before)
+  }
+
+  /// Who drains and takes no connections any more has ended.
+  private mutating func failDraining(isRefused: Bool) {
+    health = 0
+    failures += 1
+    if isRefused || failures >= fall {
+      state = .down
+      failures = 0
+    }
+  }
+
+  private func step(since before: ServerState, isNews: Bool) -> Step {
+    Step(
       transition: state == before ? nil : Transition(from: before, to: state),
-      nextInterval: nextInterval, isNews: health != healthBefore || status != statusBefore)
+      nextInterval: nextInterval, isNews: isNews)
   }
 
   /// The server leaves maintenance: up, but the first failure takes it down again.
   public mutating func restart() {
     health = rise
     state = .up
+    failures = 0
   }
 
   private mutating func recover() {
+    failures = 0
     guard health < fullHealth else { return }
     health += 1
     if health >= rise { health = fullHealth }

@@ -70,6 +70,17 @@ public enum CheckResult: Equatable, Sendable {
   case failed
 }
 
+/// How a server that is not ready answered the question whether it is alive.
+public struct LiveAnswer: Equatable, Sendable {
+  public var status: CheckStatus
+  /// The HTTP status code, when a status line was read.
+  public var code: Int?
+  public init(status: CheckStatus, code: Int? = nil) {
+    self.status = status
+    self.code = code
+  }
+}
+
 /// One finished check.
 public struct CheckReport: Equatable, Sendable {
   public var status: CheckStatus
@@ -79,6 +90,8 @@ public struct CheckReport: Equatable, Sendable {
   public var info: String?
   /// From the start of the check to its result.
   public var duration: Duration
+  /// What `ServerCheck.live` came to; nil when it was not asked.
+  public var live: LiveAnswer?
 
   public init(
     status: CheckStatus, code: Int? = nil, info: String? = nil, duration: Duration = .zero
@@ -91,6 +104,18 @@ public struct CheckReport: Equatable, Sendable {
 
   /// Whole milliseconds of `duration`, rounded down as HAProxy's are.
   public var durationMilliseconds: Int64 { duration.milliseconds }
+}
+
+extension CheckReport {
+  /// A TCP connection to the server stood, whatever came then.
+  public var wasConnected: Bool {
+    switch live?.status ?? status {
+    case .unknown, .initializing, .socketError, .layer4Timeout, .layer4ConnectionProblem: false
+    case .layer4OK, .layer6OK, .layer6Timeout, .layer6InvalidResponse, .layer7OK,
+      .layer7ConditionallyOK, .layer7Timeout, .layer7InvalidResponse, .layer7WrongStatus:
+      true
+    }
+  }
 }
 
 extension Duration {

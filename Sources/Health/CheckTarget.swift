@@ -111,6 +111,23 @@ extension CheckTarget {
       readTimeout: CheckSchedule.readTimeout(timeoutCheck: timeoutCheck))
   }
 
+  /// The same check with `live` as its path; nil = a wrong status is a failure.
+  func makeLivePlan() throws(HealthError) -> CheckPlan? {
+    guard let path = server.check?.live, case .http(var http) = method else { return nil }
+    http.steps = http.steps.map { step in
+      guard case .sendHTTP(var request) = step else { return step }
+      request.uri = path
+      return .sendHTTP(request)
+    }
+    http.disableOn404 = false
+    do {
+      // Its connect steps stand where those of the check do, and share their connections.
+      return try CheckPlan(.http(http))
+    } catch {
+      throw .plan(reference, error)
+    }
+  }
+
   private func connection(
     _ connect: CheckConnect, _ check: ServerCheck, contexts: inout TLSContexts
   ) throws(HealthError) -> ProbeTarget.Connection {

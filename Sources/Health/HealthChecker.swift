@@ -40,9 +40,10 @@ public final class HealthChecker: Sendable {
   /// they follow; `snapshot` tells.
   public func update(targets: [CheckTarget]) throws(HealthError) {
     var contexts = TLSContexts()
-    var prepared: [(CheckTarget, ProbeTarget?)] = []
+    var prepared: [(CheckTarget, ProbeTarget?, CheckPlan?)] = []
     for target in targets {
-      prepared.append((target, try target.makeProbeTarget(contexts: &contexts)))
+      let probeTarget = try target.makeProbeTarget(contexts: &contexts)
+      prepared.append((target, probeTarget, try target.makeLivePlan()))
     }
     let result = prepared
     loop.execute { [core] in core.update(result) }

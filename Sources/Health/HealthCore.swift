@@ -8,6 +8,8 @@ import NIOCore
 private final class Entry: @unchecked Sendable {
   var target: CheckTarget
   var probeTarget: ProbeTarget?
+  /// What is asked of a server that is not ready.
+  var livePlan: CheckPlan?
   var machine: CheckMachine
   var lastReport: CheckReport?
   var isInMaintenance: Bool
@@ -18,9 +20,10 @@ private final class Entry: @unchecked Sendable {
   var followers: [Entry] = []
   weak var leader: Entry?
 
-  init(_ target: CheckTarget, _ probeTarget: ProbeTarget?) {
+  init(_ target: CheckTarget, _ probeTarget: ProbeTarget?, _ livePlan: CheckPlan?) {
     self.target = target
     self.probeTarget = probeTarget
+    self.livePlan = livePlan
     machine = CheckMachine(target.server.check ?? ServerCheck())
     isInMaintenance = target.server.isDisabled
   }
@@ -66,19 +69,20 @@ final class HealthCore: @unchecked Sendable {
 
   // MARK: Targets
 
-  func update(_ targets: [(CheckTarget, ProbeTarget?)]) {
+  func update(_ targets: [(CheckTarget, ProbeTarget?, CheckPlan?)]) {
     loop.preconditionInEventLoop()
     let old = entries
     entries = [:]
     order = []
     var new: [Entry] = []
-    for (target, probeTarget) in targets where entries[target.reference] == nil {
+    for (target, probeTarget, livePlan) in targets where entries[target.reference] == nil {
       let entry: Entry
       if let known = old[target.reference], known.target.isSameCheck(as: target) {
         entry = known
         keep(entry, target, probeTarget)
+        entry.livePlan = livePlan
       } else {
-        entry = Entry(target, probeTarget)
+        entry = Entry(target, probeTarget, livePlan)
         new.append(entry)
       }
       entries[target.reference] = entry
@@ -194,13 +198,48 @@ final class HealthCore: @unchecked Sendable {
   private func finished(_ entry: Entry, _ report: CheckReport) {
     entry.probe = nil
     entry.lastReport = report
-    let step = entry.machine.handle(report.status)
+    // No code: something else than a web server answered, or nothing did.
+    if entry.machine.asksLive, report.status == .layer7WrongStatus, report.code != nil,
+      entry.livePlan != nil
+    {
+      return askLive(entry, report, entry.machine.notReady(report.status))
+    }
+    conclude(entry, report, entry.machine.handle(report.status))
+  }
+
+  /// Not ready counts at once; whether the server is alive is asked then.
+  private func askLive(_ entry: Entry, _ ready: CheckReport, _ first: CheckMachine.Step) {
+    publish(entry, .check(ready))
+    guard entry.mayCheck, entry.probe == nil, var target = entry.probeTarget,
+      let plan = entry.livePlan
+    else { return }
+    target.plan = plan
+    let probe = Probe(target, on: loop, wasDown: false, serverState: nil) {
+      [weak self, weak entry] answer in
+      guard let self, let entry else { return }
+      entry.probe = nil
+      var report = ready
+      report.live = LiveAnswer(status: answer.status, code: answer.code)
+      report.duration += answer.duration
+      entry.lastReport = report
+      var step = entry.machine.live(answer.status)
+      step.isNews = step.isNews || first.isNews
+      self.conclude(entry, report, step)
+    }
+    entry.probe = probe
+    probe.start()
+  }
+
+  private func conclude(_ entry: Entry, _ report: CheckReport, _ step: CheckMachine.Step) {
     var progress = self.progress(entry)
     progress.isNews = step.isNews
+    var interval = step.nextInterval
+    // From start to start: a server that hangs is found within interval × fall.
+    if entry.machine.asksLive { interval -= min(interval, report.duration) }
     schedule(
       entry,
       after: CheckSchedule.spread(
-        step.nextInterval, percent: spreadPercent, random: spreadPercent > 0 ? random() : 0.5))
+        interval, percent: spreadPercent, random: spreadPercent > 0 ? random() : 0.5))
     handler(.checked(entry.target.reference, report, progress))
     publish(entry, .check(report))
   }

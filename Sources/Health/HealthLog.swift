@@ -77,7 +77,8 @@ public struct HealthLog: Equatable, Sendable {
       }
     let count = progress.isUp ? progress.health - progress.rise + 1 : progress.health
     let limit = progress.isUp ? progress.fall : progress.rise
-    let state = progress.isUp ? (hasWeight ? "UP" : "DRAIN") : "DOWN"
+    let isDraining = report.live?.status.result == .passed
+    let state = isDraining ? "DRAINING" : progress.isUp ? (hasWeight ? "UP" : "DRAIN") : "DOWN"
     return HealthLine(
       .notice,
       "Health check for \(isBackup ? "backup " : "")server \(name) \(result)"
@@ -89,6 +90,10 @@ public struct HealthLog: Equatable, Sendable {
     var words = ", reason: \(report.status.description)"
     if report.status.printsCode { words += ", code: \(report.code ?? 0)" }
     if let info = report.info, !info.isEmpty { words += ", info: \"\(info)\"" }
+    if let live = report.live {
+      words += ", alive: \(live.status.description)"
+      if let code = live.code { words += ", code: \(code)" }
+    }
     return words + ", check duration: \(report.durationMilliseconds)ms"
   }
 
@@ -100,12 +105,16 @@ public struct HealthLog: Equatable, Sendable {
     wasDraining: Bool = false
   ) -> HealthLine {
     // Losing a server that took no new sessions anyway is no alarm.
-    let loss: LogLevel = from == .stopping || wasDraining ? .notice : .alert
+    let tookNone = from == .stopping || from == .draining || wasDraining
+    let loss: LogLevel = tookNone ? .notice : .alert
     let words = self.words(cause)
-    if from == .maintenance { return leaveMaintenance(cause, isUp: to != .down) }
+    if from == .maintenance, to != .draining { return leaveMaintenance(cause, isUp: to != .down) }
     switch to {
     case .up: return HealthLine(.notice, "\(subject) is UP\(words).\(counts.online)")
     case .stopping: return HealthLine(.notice, "\(subject) is stopping\(words).\(counts.online)")
+    case .draining:
+      let level: LogLevel = from == .up ? .warning : .notice
+      return HealthLine(level, "\(subject) is draining\(words).\(counts.left)")
     case .down: return HealthLine(loss, "\(subject) is DOWN\(words).\(counts.left)")
     case .maintenance:
       if from == .down {
@@ -153,7 +162,7 @@ public struct HealthLog: Equatable, Sendable {
       return HealthLine(.notice, "\(subject) was DOWN and now enters maintenance (\(reason)).")
     }
     return HealthLine(
-      from == .stopping || wasDraining ? .notice : .alert,
+      from == .stopping || from == .draining || wasDraining ? .notice : .alert,
       "\(subject) is going DOWN for maintenance (\(reason)).\(counts.left)")
   }
 
@@ -172,6 +181,19 @@ public struct HealthLog: Equatable, Sendable {
   }
 
   // MARK: Backends
+
+  /// No server of the backend is ready, and those of `servers` take its sessions nevertheless.
+  public static func failsOpen(_ backend: String, _ servers: [String]) -> HealthLine {
+    HealthLine(
+      .alert,
+      "backend \(backend) fails open: no server is ready; sessions go to"
+        + " \(servers.joined(separator: ", ")) nevertheless")
+  }
+
+  /// That is over. - Parameter reason: for example `masters/m1 is ready`.
+  public static func failsOpenNoLonger(_ backend: String, _ reason: String) -> HealthLine {
+    HealthLine(.warning, "backend \(backend) no longer fails open: \(reason)")
+  }
 
   /// The backend has lost its last usable server.
   public static func noServer(_ backend: String, isListen: Bool) -> HealthLine {

@@ -13,6 +13,10 @@ enum Limits {
   static let trackDepth = 64
   /// Shortest time between two checks of a server, whatever the configuration says.
   static let shortestInterval = Duration.milliseconds(1)
+  /// Sessions due within this are closed together: a timer per session would be many.
+  static let shortestDrainStep = Duration.milliseconds(20)
+  /// How soon a draining server is looked at again for sessions that came late.
+  static let drainLookAgain = Duration.milliseconds(200)
   /// Timers are clamped here: 2^31 ms, the longest time HAProxy's configuration can express.
   static let longestTimer = Duration.milliseconds(2_147_483_647)
 }

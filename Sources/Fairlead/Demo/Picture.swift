@@ -123,6 +123,7 @@ struct Picture {
       return (server.progress?.health ?? 0) > 0
         ? Span("DOWN, recovering", .busy) : Span("DOWN", .bad)
     case .stopping: return Span("STOPPING", .busy)
+    case .draining: return Span("DRAINING", .busy)
     case .maintenance: return Span("MAINTENANCE", .busy)
     }
   }

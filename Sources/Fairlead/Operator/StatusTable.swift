@@ -80,6 +80,7 @@ struct StatusTable {
         ? Span("disabled", .busy)
         : Span(words, backend.usableServers == 0 && count > 0 ? .bad : .plain)
       var notes: [String] = []
+      if backend.isFailedOpen { notes.append("fails open: no server is ready") }
       if backend.queued > 0 { notes.append("\(backend.queued) wait") }
       if backend.retries > 0 { notes.append("\(backend.retries) retries") }
       if backend.redispatches > 0 { notes.append("\(backend.redispatches) redispatched") }
@@ -120,7 +121,9 @@ struct StatusTable {
     let isBackup = server.isBackup ? " backup" : ""
     switch server.state {
     case .up: return Span("UP" + isBackup, .good)
+    case .down where server.isFailedOpen: return Span("OPEN" + isBackup, .bad)
     case .down: return Span("DOWN" + (server.isDrained ? ", drained" : isBackup), .bad)
+    case .draining: return Span((server.isFailedOpen ? "OPEN" : "DRAINING") + isBackup, .busy)
     case .stopping: return Span("STOPPING" + isBackup, .busy)
     case .maintenance: return Span("MAINTENANCE" + isBackup, .busy)
     case .drained: return Span("DRAINED" + isBackup, .busy)
