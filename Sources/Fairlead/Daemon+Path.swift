@@ -79,7 +79,9 @@ extension Daemon {
   private func reachability(of server: Server, _ reference: ServerReference) -> Bool? {
     switch wanted[reference] ?? .up {
     case .up, .draining: break
-    case .down, .maintenance: return false
+    case .down, .maintenance:
+      // It takes connections, which is more than nothing: sessions go there.
+      return readiness.isOpen(reference)
     }
     var (server, reference) = (server, reference)
     // A loop of followers is refused by the configuration; the bound is for safety.

@@ -113,6 +113,7 @@ extension Daemon {
       if !chosen.contains(server.name) { close(server, of: name) }
     }
     tellFailOpen(backend, from: before, to: chosen)
+    observePath()
   }
 
   private func candidate(_ server: Server, _ backend: String) -> FailOpen.Candidate {
