@@ -23,6 +23,11 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
+    // Without its traits: neither all of Foundation nor a package whose module has the name of
+    // ours, Configuration.
+    .package(
+      url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1",
+      traits: ["ConfigurationSupport"]),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
     // Without its Foundation trait, which nothing here needs.
@@ -65,6 +70,21 @@ let package = Package(
         .product(name: "NIOTLS", package: "swift-nio"),
       ], swiftSettings: strict),
     .target(
+      name: "Dashboard",
+      dependencies: nio + [
+        "Configuration", "Control",
+        .product(
+          name: "Hummingbird", package: "hummingbird",
+          moduleAliases: ["Configuration": "SwiftConfiguration"]),
+        .product(
+          name: "HummingbirdTLS", package: "hummingbird",
+          moduleAliases: ["Configuration": "SwiftConfiguration"]),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ],
+      resources: ["page.html", "page.css"].map { .embedInCode("Page/\($0)") }
+        + ["model", "charts", "topology", "panels", "stream"].map { .embedInCode("Page/\($0).js") },
+      swiftSettings: strict),
+    .target(
       name: "StandIn",
       dependencies: nio + [
         .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -75,8 +95,8 @@ let package = Package(
     .executableTarget(
       name: "Fairlead",
       dependencies: nio + [
-        "Configuration", "Control", "Doctor", "Failover", "Health", "Kernel", "Proxy", "Resolution",
-        "StandIn", "Telemetry",
+        "Configuration", "Control", "Dashboard", "Doctor", "Failover", "Health", "Kernel", "Proxy",
+        "Resolution", "StandIn", "Telemetry",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),

@@ -66,7 +66,7 @@ public final class EventHistory: Sendable {
 
   /// What is remembered, and everything from then on to the follower: nothing twice, nothing
   /// missed. The number ends it.
-  func follow(_ follower: @escaping Follower) -> (number: Int, events: [ControlEvent]) {
+  public func follow(_ follower: @escaping Follower) -> (number: Int, events: [ControlEvent]) {
     state.withLock { state in
       state.lastNumber += 1
       state.followers[state.lastNumber] = follower
@@ -74,5 +74,5 @@ public final class EventHistory: Sendable {
     }
   }
 
-  func unfollow(_ number: Int) { state.withLock { _ = $0.followers.removeValue(forKey: number) } }
+  public func unfollow(_ number: Int) { state.withLock { _ = $0.followers.removeValue(forKey: number) } }
 }

@@ -49,6 +49,8 @@ public struct RouterReport: Codable, Equatable, Sendable {
   public var advertsReceived: Int
   /// Refused packets by reason.
   public var drops: [String: Int]
+  /// Changes of state since the start.
+  public var transitions: [TransitionReport]?
 
   public init(
     name: String, id: Int, interface: String, addresses: [String], state: String, since: Double,
@@ -84,6 +86,8 @@ public struct TrafficReport: Codable, Equatable, Sendable {
   public var rate = 0.0
   /// Bytes per second in both directions, lately.
   public var bytesRate = 0.0
+  /// Ended sessions by how they ended; ways that never happened are left out.
+  public var ends: [String: Int]?
   public init() {}
 }
 
@@ -171,6 +175,10 @@ public struct ServerReport: Codable, Equatable, Sendable {
   public var isFailedOpen: Bool
   /// While its sessions are closed gradually.
   public var drain: DrainReport?
+  /// Of connections that came about.
+  public var connectTimes: HistogramReport?
+  /// Finished checks by HAProxy's code words; nil without checks.
+  public var checks: [String: Int]?
   public var traffic: TrafficReport
 
   public init(

@@ -36,6 +36,26 @@ public struct RouterTransition: Equatable, Sendable {
   public var to: RouterState
   /// Why, in words.
   public var reason: String
+  public var cause: TransitionCause
+}
+
+extension TransitionCause {
+  /// The metric label, in snake case.
+  public var label: String {
+    switch self {
+    case .started: "started"
+    case .stopped: "stopped"
+    case .owner: "owner"
+    case .masterDown: "master_down"
+    case .group: "group"
+    case .fault: "fault"
+    case .recovered: "recovered"
+    case .masterResigned: "master_resigned"
+    case .higherPriority: "higher_priority"
+    case .higherAddress: "higher_address"
+    case .takenOver: "taken_over"
+    }
+  }
 }
 
 /// How the thread that runs the routers is scheduled.
@@ -72,4 +92,9 @@ public struct RouterStatus: Equatable, Sendable {
   public var drops: [DropReason: Int]
   public var advertsSent: Int
   public var advertsReceived: Int
+}
+
+extension RouterStatus {
+  /// Every reason for which packets are refused, as words.
+  public static var dropReasons: [String] { DropReason.allCases.map(\.rawValue) }
 }

@@ -2,6 +2,7 @@
 // and look at what only the machine can answer (certificate files, patterns).
 
 import Configuration
+import Dashboard
 import Health
 
 /// A configuration, or why there is none.
@@ -10,6 +11,8 @@ struct LoadedConfiguration {
   struct Halves {
     var proxy: ProxyConfiguration?
     var failover: FailoverConfiguration?
+    /// nil: none, unless the command line says otherwise.
+    var http: HTTPSettings?
   }
   /// nil when anything at all is wrong: both halves run, or none.
   var halves: Halves?
@@ -103,10 +106,22 @@ enum ConfigurationLoader {
     let result = NativeDialect.parse(files: files, options: ThisMachine.options(node: node))
     loaded.diagnostics += result.diagnostics
     if let proxy = result.proxy { validateChecks(proxy, &loaded) }
+    if let http = result.http {
+      do {
+        try DashboardServer.validate(http)
+      } catch {
+        loaded.problems.append("\(error)")
+      }
+    }
     guard result.document != nil, loaded.problems.isEmpty else { return }
+<<<<<<< HEAD
     loaded.document = result.document
     loaded.node = result.node
     loaded.halves = LoadedConfiguration.Halves(proxy: result.proxy, failover: result.failover)
+=======
+    loaded.halves = LoadedConfiguration.Halves(
+      proxy: result.proxy, failover: result.failover, http: result.http)
+>>>>>>> cc463e9 (http: dashboard, metrics and events over HTTP, first light)
   }
 
   private static func validateChecks(

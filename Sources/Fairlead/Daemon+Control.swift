@@ -45,13 +45,19 @@ extension Daemon {
       say("warning: \(error); no operator commands ('--control PATH' chooses another place)")
       return nil
     }
+    startSampling()
+    return nil
+  }
+
+  /// For rates; once.
+  func startSampling() {
+    guard sampler == nil else { return }
     sampler = Task { [weak self] in
       while !Task.isCancelled {
         await self?.sampleTraffic()
         try? await Task.sleep(for: .seconds(1))
       }
     }
-    return nil
   }
 
   func stopControl() async {
@@ -62,7 +68,7 @@ extension Daemon {
   }
 
   /// Looking never waits for what the daemon is busy with; changes take their turn.
-  private func answer(_ request: ControlRequest) async -> ControlAnswer {
+  func answer(_ request: ControlRequest) async -> ControlAnswer {
     switch request.command {
     case .status: return ControlAnswer(ok: true, status: await report())
     case .events: return ControlAnswer(ok: true, events: history.events)
@@ -114,6 +120,7 @@ extension Daemon {
     drained.formIntersection(present)
     checkedServers.formIntersection(present)
     reachedServers.formIntersection(present)
+    counters.keep(servers: present)
     wanted = wanted.filter { present.contains($0.key) }
     serverSince = serverSince.filter { present.contains($0.key) }
     readiness.keepOnly(present)

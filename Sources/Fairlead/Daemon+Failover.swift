@@ -97,6 +97,7 @@ extension Daemon {
       return problem
     }
     failover?.configuration = new
+    counters.keep(routers: Set(new.routers.map(\.name)))
     return nil
   }
 
@@ -129,6 +130,7 @@ extension Daemon {
     say(prefix + notice.text)
     logToAll(notice.level, notice.text)
     if let change = notice.transition {
+      counters.count(change)
       record(
         .router, of: change.router, from: change.from.rawValue, to: change.to.rawValue,
         "\(change.router) is \(change.to.rawValue) (\(change.reason))")

@@ -15,6 +15,7 @@ extension Daemon {
     case .checked(let reference, let report, let progress):
       noteChecked(reference, report)
       if backend.failsOpen { noteConnection(reference, report, backend) }
+      counters.count(report, of: reference)
       if backend.logHealthChecks, progress.isNews {
         logLines([log.check(report, progress, hasWeight: server.weight > 0)], of: backend.name)
       }

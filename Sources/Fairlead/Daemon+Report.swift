@@ -58,17 +58,21 @@ extension Daemon {
       servers: backend.servers.map { server in
         let reference = ServerReference(backend: backend.name, server: server.name)
         let runtime = engine.server(reference)
-        return ServerReport(
+        let isChecked = checks[reference]?.progress != nil
+        var report = ServerReport(
           name: server.name, address: names.addresses[reference].map { "\($0)" },
           state: state(of: reference), isDrained: drained.contains(reference),
           isBackup: server.isBackup, weight: server.weight, since: serverSince[reference],
           check: checks[reference].flatMap { snapshot in
             CheckResultReport(snapshot) { self.words($0, reference, backend) }
           },
-          isChecked: checks[reference]?.progress != nil, queued: runtime?.queued ?? 0,
+          isChecked: isChecked, queued: runtime?.queued ?? 0,
           connectFailures: runtime?.connectFailures.load(ordering: .relaxed) ?? 0,
           isFailedOpen: readiness.isOpen(reference), drain: drain(of: reference),
           traffic: traffic(runtime, of: backend.name))
+        report.connectTimes = runtime.map { HistogramReport($0.connectTimes) }
+        report.checks = counters.checks(of: reference, isChecked: isChecked)
+        return report
       })
   }
 
@@ -85,7 +89,7 @@ extension Daemon {
         status.state == .master
         ? "this node" : status.state == .backup ? status.master.map { "\($0)" } : nil
       let drops = status.drops.map { ($0.key.rawValue, $0.value) }
-      return RouterReport(
+      var report = RouterReport(
         name: status.name, id: Int(status.id), interface: status.interface,
         addresses: addresses.map { "\($0.address)/\($0.prefixLength)" },
         state: status.state.rawValue, since: now - Double(now_us &- status.since_us) / 1_000_000,
@@ -94,6 +98,8 @@ extension Daemon {
         faults: status.faults, advertsSent: status.advertsSent,
         advertsReceived: status.advertsReceived,
         drops: Dictionary(drops, uniquingKeysWith: +))
+      report.transitions = counters.transitions(of: status.name)
+      return report
     }
   }
 
@@ -107,6 +113,7 @@ extension Daemon {
     report.total = runtime.total.load(ordering: .relaxed)
     report.bytesIn = Int(clamping: runtime.bytesIn.load(ordering: .relaxed))
     report.bytesOut = Int(clamping: runtime.bytesOut.load(ordering: .relaxed))
+    report.ends = SessionEnd.counts(runtime.count)
     return withRates(report, .init(kind: .frontend, name: runtime.name))
   }
 
@@ -118,6 +125,7 @@ extension Daemon {
     report.total = runtime.total.load(ordering: .relaxed)
     report.bytesIn = Int(clamping: runtime.bytesIn.load(ordering: .relaxed))
     report.bytesOut = Int(clamping: runtime.bytesOut.load(ordering: .relaxed))
+    report.ends = SessionEnd.counts(runtime.count)
     return withRates(report, .init(kind: .backend, name: runtime.name))
   }
 
@@ -129,6 +137,7 @@ extension Daemon {
     report.total = runtime.total.load(ordering: .relaxed)
     report.bytesIn = Int(clamping: runtime.bytesIn.load(ordering: .relaxed))
     report.bytesOut = Int(clamping: runtime.bytesOut.load(ordering: .relaxed))
+    report.ends = SessionEnd.counts(runtime.count)
     return withRates(report, .init(kind: .server, backend: backend, name: runtime.name))
   }
 

@@ -3,6 +3,7 @@
 
 import Configuration
 import Control
+import Dashboard
 import Failover
 import Glibc
 import Health
@@ -63,6 +64,12 @@ actor Daemon {
   nonisolated let interruption = Interruption()
   let controlPlace: ControlPlace
   var control: ControlServer?
+  let httpOptions: HTTPOptions
+  var dashboard: DashboardServer?
+  /// What `dashboard` runs with.
+  var httpSettings: HTTPSettings?
+  /// Everything has started, and nothing has been told to end.
+  var isServing = false
   let history = EventHistory()
   let started = WallClock.now
   /// Servers that an operator has drained.
@@ -77,19 +84,21 @@ actor Daemon {
   var readiness = Readiness()
   /// When a server's state changed last, in seconds since 1970.
   var serverSince: [ServerReference: Double] = [:]
+  var counters = ControlCounters()
   /// The last two, oldest first, and what takes them.
   var samples: [TrafficSample] = []
   var sampler: Task<Void, Never>?
 
   init(
     _ source: ConfigurationSource, failoverOptions: FailoverOptions = FailoverOptions(),
-    control: ControlPlace = .none,
+    control: ControlPlace = .none, http: HTTPOptions = HTTPOptions(),
     say: @escaping @Sendable (String) -> Void = Console.say,
     notify: @escaping @Sendable (DaemonNotice) -> Void = { _ in }
   ) {
     self.source = source
     self.failoverOptions = failoverOptions
     controlPlace = control
+    httpOptions = http
     self.say = say
     self.notify = notify
     (events, post) = AsyncStream.makeStream()
@@ -113,6 +122,7 @@ actor Daemon {
     }
     defer { listener.cancel() }
     guard await start() else { return 1 }
+    isServing = true
     say("fairlead is ready: \(readySummary)")
     record(.start, "fairlead \(Version.text) is ready")
     notify(.ready)
@@ -171,14 +181,21 @@ actor Daemon {
       say("error: \(problem)")
       return false
     }
+    if let problem = await startHTTP(halves.http) {
+      say("error: \(problem)")
+      await stopControl()
+      return false
+    }
     if let proxy = halves.proxy {
       if proxy.frontends.allSatisfy(\.isDisabled) {
         say("error: no enabled listener found (check for 'bind' directives)")
+        await stopHTTP()
         await stopControl()
         return false
       }
       if let problem = await startProxy(proxy) {
         say("error: \(problem)")
+        await stopHTTP()
         await stopControl()
         return false
       }
@@ -199,6 +216,7 @@ actor Daemon {
           + " \(engine.process.limit.load(ordering: .relaxed)) sessions")
     }
     if let failover { parts.append(failover.summary) }
+    if let dashboard { parts.append("dashboard at \(dashboard.url)") }
     return parts.joined(separator: "; ")
   }
 
@@ -213,7 +231,8 @@ actor Daemon {
     var problem: String?
     if let new = loaded.halves {
       let before = configuration
-      problem = await reloadProxy(new.proxy)
+      problem = checkHTTP(new.http)
+      if problem == nil { problem = await reloadProxy(new.proxy) }
       if problem == nil {
         problem = await reloadFailover(new.failover)
         // Both halves change, or neither does.
@@ -228,6 +247,10 @@ actor Daemon {
       logToAll(.err, "Reload failed: \(text).")
       record(.reload, to: "failed", "reload failed: \(text)")
       return ControlAnswer(ok: false, messages: messages + ["reload failed: \(text)"])
+    }
+    if let problem = await reloadHTTP(loaded.halves?.http) {
+      say("warning: \(problem)")
+      messages.append("warning: \(problem)")
     }
     let text = "reload done: \(readySummary)"
     say(text)
@@ -249,6 +272,7 @@ actor Daemon {
 
   /// Stops accepting and waits for the sessions, for at most `hard-stop-after`.
   private func drain() async -> Int32 {
+    isServing = false
     // Clients go where new sessions are taken.
     await stopFailover()
     engine?.drain()
@@ -286,8 +310,10 @@ actor Daemon {
   }
 
   private func stop(drained: Bool = false) async {
+    isServing = false
     notify(.stopping)
     await stopFailover()
+    await stopHTTP()
     await stopControl()
     health?.stop()
     health = nil  // Its loop ends below; asking it for a snapshot then would never return.

@@ -1,6 +1,7 @@
 // `fairlead run`: serves until a signal ends it.
 
 import ArgumentParser
+import Configuration
 import Control
 import Failover
 import Glibc
@@ -38,6 +39,19 @@ struct RunCommand: AsyncParsableCommand {
       valueName: "path"))
   var control: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Where the dashboard and the metrics are, ADDRESS:PORT; 'none': nowhere.",
+      discussion: "Without it as a fairlead.yaml says, 127.0.0.1:9600 if it says nothing; nowhere"
+        + " for other files.",
+      valueName: "address:port"))
+  var http: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A file whose first line clients must send as 'Authorization: Bearer'.", valueName: "path"))
+  var httpTokenFile: String?
+
   @Argument(help: "A fairlead.yaml, or haproxy.cfg and keepalived.conf files or directories.")
   var files: [String]
 
@@ -45,6 +59,7 @@ struct RunCommand: AsyncParsableCommand {
     guard (0...99).contains(realtimePriority) else {
       throw ValidationError("--realtime-priority is 0 to 99, not \(realtimePriority)")
     }
+    _ = try httpPlace()
   }
 
   func run() async throws {
@@ -57,11 +72,22 @@ struct RunCommand: AsyncParsableCommand {
       case "none": .none
       case let path?: .path(path)
       }
+    let http = HTTPOptions(place: try httpPlace(), tokenFile: httpTokenFile)
     let printer = try ConsolePrinter()
     let daemon = Daemon(
-      .files(files, node: node), failoverOptions: options, control: place, say: printer.say)
+      .files(files, node: node), failoverOptions: options, control: place, http: http,
+      say: printer.say)
     let status = await daemon.run()
     printer.finish()
     if status != 0 { throw ExitCode(status) }
+  }
+
+  private func httpPlace() throws -> HTTPOptions.Place {
+    guard let http else { return .asConfigured }
+    if http == "none" { return .none }
+    guard let address = NativeDialect.listeningAddress(http) else {
+      throw ValidationError("--http is ADDRESS:PORT, such as 127.0.0.1:9600, or none")
+    }
+    return .address(address)
   }
 }

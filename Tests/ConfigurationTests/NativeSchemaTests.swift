@@ -27,6 +27,9 @@ import Testing
     #expect(keys(definitions["target"]) == Set(NativeLogging.targetKeys.map(\.name)))
     #expect(keys(definitions["logging"]) == Set(NativeLogging.keys.map(\.name)))
     #expect(keys(definitions["process"]) == Set(NativeLogging.processKeys.map(\.name)))
+    #expect(keys(definitions["http"]) == Set(NativeHTTP.keys.map(\.name)))
+    let http = (definitions["http"] as? [String: Any])?["properties"] as? [String: Any]
+    #expect(keys(http?["tls"]) == Set(NativeHTTP.tlsKeys.map(\.name)))
     let keepalive = (definitions["keepalive"] as? [String: Any])?["anyOf"] as? [Any]
     #expect(keys(keepalive?.last) == Set(NativeDefaults.keepaliveKeys.map(\.name)))
   }

@@ -3,17 +3,19 @@
 enum NativeAddress {
   /// Where to listen. A port alone listens on every IPv4 address.
   static func listening(_ reader: NativeReader, _ value: NativeValue) -> SocketAddress? {
-    let text = value.text ?? ""
-    if let port = HAProxyUnits.integer(text, in: 1...65535) {
-      return .ip(.v4(0), port: UInt16(port))
-    }
-    if let (host, port) = split(text) {
-      if host == "*" || host.isEmpty { return .ip(.v4(0), port: port) }
-      if let address = IPAddress(host) { return .ip(address, port: port) }
-    }
+    if let address = listening(value.text ?? "") { return address }
     reader.report(
       at: value, "expected an address and a port to listen on, such as 0.0.0.0:6443 or '[::]:6443'")
     return nil
+  }
+
+  static func listening(_ text: String) -> SocketAddress? {
+    if let port = HAProxyUnits.integer(text, in: 1...65535) {
+      return .ip(.v4(0), port: UInt16(port))
+    }
+    guard let (host, port) = split(text) else { return nil }
+    if host == "*" || host.isEmpty { return .ip(.v4(0), port: port) }
+    return IPAddress(host).map { .ip($0, port: port) }
   }
 
   static func server(_ reader: NativeReader, _ value: NativeValue) -> Server.Endpoint? {

@@ -35,6 +35,7 @@ public enum NativeDialect {
       if !reader.hasErrors {
         result.proxy = document.proxy
         result.failover = failover
+        result.http = document.http.settings
         result.node = assembly.node?.name
         result.document = document
       }
@@ -46,6 +47,11 @@ public enum NativeDialect {
   /// YAML text that parses to an equal document; values that are defaults are left out.
   public static func print(_ document: NativeDocument) -> String {
     NativePrinter.output(document).block()
+  }
+
+  /// Where to listen, as a native file writes it: `127.0.0.1:9600`, `"[::]:9600"`, `9600`.
+  public static func listeningAddress(_ text: String) -> SocketAddress? {
+    NativeAddress.listening(text)
   }
 
   /// Whether the text looks like a native file: its first line that is no comment is one of its
@@ -99,6 +105,8 @@ public struct NativeParseResult: Sendable {
   public var proxy: ProxyConfiguration?
   /// nil without `virtualAddresses` and with errors. Holds the routers of this node only.
   public var failover: FailoverConfiguration?
+  /// nil: no HTTP; also with errors.
+  public var http: HTTPSettings?
   /// Which of the file's nodes this machine is; nil when the file has none.
   public var node: String?
   public var diagnostics: [Diagnostic]
@@ -114,5 +122,6 @@ public struct NativeDocument: Equatable, Sendable {
   public var virtualAddresses: [NativeVirtualAddress] = []
   /// nil: no proxy.
   public var proxy: ProxyConfiguration?
+  public var http = NativeHTTP.usual
   public init() {}
 }

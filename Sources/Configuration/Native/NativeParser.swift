@@ -6,7 +6,8 @@ struct NativeParser {
   let reader: NativeReader
 
   static let keys = [
-    "nodes", "virtualAddresses", "frontends", "servers", "check", "backends", "logging", "process",
+    "nodes", "virtualAddresses", "frontends", "servers", "check", "backends", "http", "logging",
+    "process",
   ]
 
   func read(_ root: NativeValue) -> NativeDocument {
@@ -34,6 +35,7 @@ struct NativeParser {
       checkNames(document, at: value)
     }
     document.proxy = readProxy(values)
+    if let value = values["http"] { document.http = NativeHTTP.read(reader, value) }
     if document.proxy == nil, document.virtualAddresses.isEmpty, !reader.hasErrors {
       reader.report(
         at: root, "nothing to do: there are neither 'frontends' nor 'virtualAddresses'")

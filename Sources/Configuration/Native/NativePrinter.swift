@@ -13,6 +13,7 @@ enum NativePrinter {
       top.append(("virtualAddresses", .list(items.map { .map($0) })))
     }
     if let proxy = document.proxy { top += sections(proxy) }
+    if let http = document.http.output { top.append(("http", http)) }
     return .map(top)
   }
 

@@ -261,7 +261,8 @@ extension RouterLoop {
     let faults = runtimes[index].faults.map(\.words)
     let reason = Wording.reason(cause, faults: faults)
     let change = RouterTransition(
-      router: name, from: runtimes[index].toldState, to: state, reason: reason)
+      router: name, from: runtimes[index].toldState, to: state, reason: reason,
+      cause: cause)
     runtimes[index].reason = reason
     runtimes[index].toldState = state
     output.log(

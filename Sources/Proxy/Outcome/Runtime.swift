@@ -81,6 +81,8 @@ public final class ServerRuntime: Sendable {
   public let connectFailures = Atomic<Int>(0)
   public let retries = Atomic<Int>(0)
   public let redispatches = Atomic<Int>(0)
+  /// From the first SYN to an established connection, of those that came about.
+  public let connectTimes = DurationHistogram()
   let queue = PendingQueue()
   /// When the load last changed, as a number: among equals, `leastconn` takes the lowest.
   let order = Atomic<Int>(0)

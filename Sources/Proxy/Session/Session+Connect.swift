@@ -33,6 +33,7 @@ extension Worker {
       return
     }
     session.pointee.state = .connecting
+    session.pointee.connecting_us = Clock.monotonic_us()
     let result = Socket.connect(descriptor, &address.raw)
     guard result == 0 || result == -115 else {
       closeServerSide(index)
@@ -104,6 +105,7 @@ extension Worker {
       let target = session.pointee.server?.takeUnretainedValue()
     else { return }
     session.pointee.connect_ms = Int32(clamping: now_ms - session.pointee.assigned_ms)
+    target.runtime.connectTimes.add(Clock.monotonic_us() - session.pointee.connecting_us)
     session.pointee.state = .established
     pair[Side.server].last_ms = now_ms
     pair[Side.client].last_ms = now_ms

@@ -92,6 +92,8 @@ struct Session: BitwiseCopyable {
   /// When the session first looked for a server, and when it last found one.
   var routed_ms: Int64 = 0
   var assigned_ms: Int64 = 0
+  /// When connecting to the server began, on the monotonic clock.
+  var connecting_us: Int64 = 0
   var queueTicket = 0
   var serverQueuePosition: Int32 = 0
   var backendQueuePosition: Int32 = 0
