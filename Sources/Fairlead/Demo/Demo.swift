@@ -15,6 +15,7 @@ struct Demo: Sendable {
 
   private static let firstBalancerPort: UInt16 = 16443
   private static let firstServerPort: UInt16 = 17001
+  private static let firstDashboardPort: UInt16 = 9600
   private static let serverNames = ["standin-1", "standin-2", "standin-3"]
 
   private enum Turn: Sendable {
@@ -41,6 +42,7 @@ struct Demo: Sendable {
     let authority = try Authority()
     var standIns: [StandInServer] = []
     let port = try PortReservation.take(from: Self.firstBalancerPort)
+    let dashboard = try PortReservation.take(from: Self.firstDashboardPort)
     for name in Self.serverNames {
       let reservation = try PortReservation.take(from: Self.firstServerPort)
       standIns.append(
@@ -52,6 +54,7 @@ struct Demo: Sendable {
     let (turns, post) = AsyncStream<Turn>.makeStream()
     let daemon = Daemon(
       .ready(DemoConfiguration.make(port: port.port, servers: servers, timing: timing)),
+      http: HTTPOptions(place: .address(.ip(.v4(0x7f00_0001), port: dashboard.port))),
       say: { journal.note($0, .log) },
       notify: { notice in
         switch notice {
@@ -75,7 +78,7 @@ struct Demo: Sendable {
         port: port.port, tls: try NIOSSLContext(configuration: authority.clientConfiguration()),
         group: group),
       timing: timing, journal: journal)
-    introduce(port: port.port, servers)
+    introduce(port: port.port, dashboard: dashboard.port, servers)
 
     let asking = Task { await clients.run() }
     let story = Story(length: length)
@@ -86,7 +89,7 @@ struct Demo: Sendable {
     let showing = Task {
       var display = Display(
         terminal: terminal, daemon: daemon, journal: journal, length: length, port: port.port,
-        servers: servers, timing: timing, outputClosed: { post.yield(.outputClosed) })
+        dashboard: dashboard.port, servers: servers, timing: timing, outputClosed: { post.yield(.outputClosed) })
       await display.run()
     }
     let ending = await iterator.next()
@@ -116,11 +119,12 @@ struct Demo: Sendable {
     return verdict.isGood ? 0 : 1
   }
 
-  private func introduce(port: UInt16, _ servers: [DemoServer]) {
+  private func introduce(port: UInt16, dashboard: UInt16, _ servers: [DemoServer]) {
     guard terminal == nil else { return }
     let shown = servers.map { "\($0.name) 127.0.0.1:\($0.port)" }.joined(separator: ", ")
     Console.print("clients -> fairlead 127.0.0.1:\(port) -> \(shown)")
     Console.print("try it: curl -k https://127.0.0.1:\(port)/version")
+    Console.print("dashboard: http://127.0.0.1:\(dashboard)/")
     if let length, length < Story.killSeconds {
       Console.print("nothing is broken in less than \(Story.killSeconds) seconds")
     } else if let length, length < Story.fullSeconds {

@@ -12,6 +12,7 @@ struct Display {
   let journal: Journal
   let length: Int?
   let port: UInt16
+  let dashboard: UInt16
   let servers: [DemoServer]
   let timing: DemoTiming
   /// Called when nobody reads standard output any more.
@@ -24,13 +25,14 @@ struct Display {
 
   init(
     terminal: Terminal?, daemon: Daemon, journal: Journal, length: Int?, port: UInt16,
-    servers: [DemoServer], timing: DemoTiming, outputClosed: @escaping @Sendable () -> Void
+    dashboard: UInt16, servers: [DemoServer], timing: DemoTiming, outputClosed: @escaping @Sendable () -> Void
   ) {
     self.terminal = terminal
     self.daemon = daemon
     self.journal = journal
     self.length = length
     self.port = port
+    self.dashboard = dashboard
     self.servers = servers
     self.timing = timing
     self.outputClosed = outputClosed
@@ -65,7 +67,8 @@ struct Display {
   /// The new frame; the last one when the balancer was stopped meanwhile.
   private mutating func show(_ last: [Row]) async -> [Row] {
     let scene = Scene(
-      now: journal.elapsed, length: length, port: port, servers: servers,
+      now: journal.elapsed, length: length, port: port, dashboard: dashboard,
+      servers: servers,
       status: await daemon.status(), record: journal.snapshot(), rate: rate(), timing: timing)
     if journal.isFrozen { return last }
     frames += 1

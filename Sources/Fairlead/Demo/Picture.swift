@@ -8,6 +8,7 @@ struct Scene: Sendable {
   /// Seconds; nil = until Ctrl-C.
   var length: Int?
   var port: UInt16
+  var dashboard: UInt16
   var servers: [DemoServer]
   var status: DaemonStatus
   var record: Record
@@ -32,7 +33,7 @@ struct Picture {
     rows.append(Row())
     rows += counts()
     rows.append(Row())
-    let footer = [Row(), tryIt()]
+    let footer = [Row(), tryIt(), lookAtIt()]
     let room = limit - rows.count - footer.count - 1
     if room > 0 {
       rows.append([Span(" Events", .bold)])
@@ -263,6 +264,10 @@ struct Picture {
       let text = times == 1 ? event.text : "\(times) requests failed, the last: \(event.detail)"
       return [Span(" \(event.time.stamp)  ", .dim), Span(text, style)]
     }
+  }
+
+  private func lookAtIt() -> Row {
+    [Span(" Dashboard ", .bold), Span("http://127.0.0.1:\(scene.dashboard)/")]
   }
 
   private func tryIt() -> Row {
