@@ -5,6 +5,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
   public var version = controlVersion
   /// Of the program.
   public var program: String
+  /// The machine's own name.
+  public var node: String?
   public var pid: Int
   public var started: Double
   public var now: Double

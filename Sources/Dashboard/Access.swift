@@ -58,6 +58,9 @@ struct Access: Equatable, Sendable {
     isLoopback = settings.isLoopback
   }
 
+  /// Somebody can change something.
+  var allowsWrites: Bool { token != nil }
+
   /// nil: go ahead.
   func refusal(of request: AccessRequest) -> AccessRefusal? {
     // Where a token is asked for, a foreign page cannot know it. Elsewhere being on this machine

@@ -1,15 +1,15 @@
-// Messages as JSON text.
+// Messages as JSON text, written as those of the control socket are.
 
 import Control
 
 enum JSONText {
-  /// On one line, without a newline.
+  /// On one line, without its end.
   static func line(_ value: some Encodable) -> String {
-    ((try? JSONValue(encoding: value)) ?? .null).text()
+    (try? MessageText.write(value)) ?? "null"
   }
 
   /// As `fairlead status --json` prints it.
   static func indented(_ value: some Encodable) -> String {
-    ((try? JSONValue(encoding: value)) ?? .null).text(indented: true) + "\n"
+    ((try? MessageText.write(value, indented: true)) ?? "null") + "\n"
   }
 }

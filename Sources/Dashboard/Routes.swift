@@ -111,10 +111,6 @@ struct Routes: Sendable {
   }
 }
 
-extension Access {
-  var allowsWrites: Bool { refusal(of: AccessRequest(kind: .write)) != .readOnly }
-}
-
 extension Response {
   static func text(
     _ text: String, type: String = "text/plain; charset=utf-8",

@@ -26,6 +26,7 @@ extension Daemon {
     let known = Dictionary(checks.map { ($0.reference, $0) }, uniquingKeysWith: { $1 })
     var report = StatusReport(
       program: Version.text, pid: Int(getpid()), started: started, now: WallClock.now)
+    report.node = System.hostName
     report.routers = routerReports
     guard let engine else { return report }
     report.workers = capacity.workers

@@ -31,29 +31,48 @@ function fillTile(name, title, value, unit, detail, tone = '') {
   return made;
 }
 
+// One piece for each server; the words above say the same.
+function fillStrip(made, tones) {
+  const signature = tones.join();
+  if (made.strip === signature) return;
+  made.strip = signature;
+  if (!made.stripPlace) {
+    made.stripPlace = html('div', { class: 'strip', 'aria-hidden': 'true' });
+    made.element.append(made.stripPlace);
+  }
+  made.stripPlace.replaceChildren(...tones.slice(0, 60).map((tone) => html('i', { class: tone })));
+}
+
+const stateWords = {
+  master: 'Held here', backup: 'Standing by', fault: 'Fault', initialize: 'Starting',
+};
+
+function renderStateTile(routers, now) {
+  const held = routers.filter((one) => one.state === 'master').length;
+  const fault = routers.some((one) => one.state === 'fault');
+  const several = routers.length > 1, first = routers[0];
+  const made = fillTile('state', several ? 'Virtual addresses' : 'Virtual address',
+    several ? `${held} of ${routers.length}` : stateWords[first.state] || first.state,
+    several ? 'held here' : '',
+    several ? routers.map((one) => one.addresses[0] || one.name).join(', ')
+      : `${first.addresses[0] || first.name} for ${age(now - first.since)}`,
+    fault ? 'bad' : held ? 'good' : '');
+  made.spark.picture.style.display = 'none';
+  fillStrip(made, routers.map((one) => toneOf(one.state)));
+}
+
 function renderTiles(status) {
   const servers = serversOf(status);
   const usable = status.backends.reduce((sum, one) => sum + one.usableServers, 0);
   const short = usable < servers.length;
   const first = status.routers[0];
-  if (first) {
-    const held = status.routers.filter((one) => one.state === 'master').length;
-    const several = status.routers.length > 1;
-    const fault = status.routers.some((one) => one.state === 'fault');
-    fillTile('state', several ? 'Virtual addresses' : 'Virtual address',
-      several ? `${held} of ${status.routers.length}` : { master: 'Held here', backup: 'Standing by',
-        fault: 'Fault', initialize: 'Starting' }[first.state] || first.state,
-      several ? 'held here' : '', `${first.addresses[0] || first.name}, ${age(status.now - first.since)}`,
-      fault ? 'bad' : held ? 'good' : '').spark.picture.style.display = 'none';
-    const made = tile('state');
-    setText(made.detail, several ? status.routers.map((one) => one.addresses[0]).join(', ')
-      : `${first.addresses[0] || first.name} for ${age(status.now - first.since)}`);
-  }
+  if (first) renderStateTile(status.routers, status.now);
   const made = fillTile('servers', 'Usable servers', `${usable}`, `of ${servers.length}`,
     short ? servers.filter((one) => one.server.state !== 'up')
-      .map((one) => `${one.server.name} ${one.server.state}`).join(', ') || '' : 'all take sessions',
+      .map((one) => `${one.server.name} ${one.server.state}`).join(', ') : 'all take sessions',
     usable === 0 && servers.length ? 'bad' : short ? 'warn' : 'good');
   made.spark.picture.style.display = 'none';
+  fillStrip(made, servers.map((one) => toneOf(one.server.state)));
   drawSpark(fillTile('sessions', 'Open sessions', count(status.sessions), '',
     `of ${count(status.sessionLimit)} at most`).spark, model.series.get('sessions') || [], 4);
   drawSpark(fillTile('rate', 'New sessions', rate(status.rate), 'per second',
@@ -61,10 +80,8 @@ function renderTiles(status) {
   const [value, unit] = bytes(latest('bytes') || 0);
   drawSpark(fillTile('bytes', 'Throughput', value, `${unit}/s`,
     'of ended sessions').spark, model.series.get('bytes') || [], 1000);
-  if (!first) {
-    drawSpark(fillTile('connect', 'Time to connect', milliseconds(latest('connect')), '',
-      'mean of all servers').spark, model.series.get('connect') || [], 0.5);
-  }
+  drawSpark(fillTile('connect', 'Time to connect', milliseconds(latest('connect')), '',
+    'mean of all servers').spark, model.series.get('connect') || [], 0.2);
 }
 
 // MARK: Servers
@@ -146,7 +163,7 @@ function updateRow(row, key, server, most, now) {
   row.meter.style.width = `${server.traffic.sessions / most * 100}%`;
   setText(row.perSecond, rate(server.traffic.rate));
   setText(row.time, milliseconds(latest(`connect ${key}`)));
-  drawSpark(row.spark, model.series.get(`connect ${key}`) || [], 0.5);
+  drawSpark(row.spark, model.series.get(`connect ${key}`) || [], 0.2);
   if (row.button) {
     setText(row.button, server.isDrained ? 'Undrain' : 'Drain');
     row.button.setAttribute('aria-label', `${server.isDrained ? 'Undrain' : 'Drain'} ${key}`);
