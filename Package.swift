@@ -109,6 +109,7 @@ let package = Package(
     .testTarget(name: "ControlTests", dependencies: ["Control"], swiftSettings: strict),
     .testTarget(
       name: "DoctorTests", dependencies: ["Configuration", "Doctor", "VRRP"],
+      name: "DashboardTests", dependencies: nio + ["Dashboard", "Configuration", "Control"],
       swiftSettings: strict),
     .testTarget(
       name: "HealthTests",

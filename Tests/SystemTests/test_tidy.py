@@ -18,6 +18,10 @@ ALLOWED = {
     "Kernel": {"CLinux", "Glibc"},
     "Proxy": {"Configuration", "Glibc", "Kernel", "Synchronization"},
     "Control": {"FoundationEssentials", "Glibc", "NIOCore", "NIOPosix", "Synchronization"},
+    "Dashboard": {
+        "Configuration", "Control", "Glibc", "HTTPTypes", "Hummingbird", "HummingbirdCore",
+        "HummingbirdTLS", "Logging", "NIOCore", "NIOPosix", "NIOSSL", "Synchronization",
+    },  # fmt: skip
     "VRRP": set(),
     "Doctor": {
         *("Configuration", "Failover", "Glibc", "Health", "Kernel", "Resolution", "VRRP"),

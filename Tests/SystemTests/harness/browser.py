@@ -48,7 +48,7 @@ class Browser:
                 "--remote-debugging-pipe", f"--user-data-dir={self.profile}", "about:blank",
             ],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            pass_fds=(3, 4), preexec_fn=arrange, close_fds=False,
+            pass_fds=(3, 4), preexec_fn=arrange,
         )  # fmt: skip
         os.close(from_us)
         os.close(to_us)
