@@ -74,5 +74,7 @@ public final class EventHistory: Sendable {
     }
   }
 
-  public func unfollow(_ number: Int) { state.withLock { _ = $0.followers.removeValue(forKey: number) } }
+  public func unfollow(_ number: Int) {
+    state.withLock { _ = $0.followers.removeValue(forKey: number) }
+  }
 }

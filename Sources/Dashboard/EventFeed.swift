@@ -104,7 +104,7 @@ final class Follower: Sendable {
   }
 
   func setStatus(_ text: ByteBuffer) {
-    state.withLock { $0.status = text }
+    state.withLock { if !$0.hasEnded { $0.status = text } }
     wake.yield()
   }
 

@@ -16,7 +16,8 @@ enum PageText {
 
   /// Every answer has a number of its own that its parts must carry to be run (CSP).
   static func response() -> Response {
-    let nonce = String(UInt64.random(in: .min ... .max), radix: 36)
+    let nonce =
+      String(UInt64.random(in: .min ... .max), radix: 36)
       + String(UInt64.random(in: .min ... .max), radix: 36)
     var response = Response.text(text(nonce: nonce), type: "text/html; charset=utf-8")
     if let policy = HTTPField.Name("Content-Security-Policy") {

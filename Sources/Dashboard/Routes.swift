@@ -59,8 +59,10 @@ struct Routes: Sendable {
     let report = await source.report()
     switch names {
     case nil, "fairlead"?:
-      return .text(FairleadMetrics.text(report, source.vocabulary, ProcessReadings.now), type: MetricsText.type)
-    case "haproxy"?: return .text(HAProxyMetrics.text(report, source.vocabulary), type: MetricsText.type)
+      let text = FairleadMetrics.text(report, source.vocabulary, ProcessReadings.now)
+      return .text(text, type: MetricsText.type)
+    case "haproxy"?:
+      return .text(HAProxyMetrics.text(report, source.vocabulary), type: MetricsText.type)
     default: return .text("names is fairlead or haproxy\n", status: .badRequest)
     }
   }

@@ -3,11 +3,13 @@ misbehave cannot do."""
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +25,7 @@ Serve = Callable[..., ScriptedServer]
 
 pytestmark = pytest.mark.fairlead_only
 
+PACKAGING = Path(__file__).resolve().parents[2] / "Packaging"
 FOLLOWERS = 32  # DashboardLimits.followers
 WITH_TOKEN = f"{{listen: '127.0.0.1:%d', token: {TOKEN}}}"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -46,8 +49,6 @@ def open_sessions(served: Served, count: int) -> None:
 
 
 def test_the_status_is_that_of_the_command(served: Served) -> None:
-    import json
-
     open_sessions(served, 4)
     code, text, _ = served.command("status", "--json")
     assert code == 0
@@ -305,3 +306,29 @@ def test_over_tls(addresses: list[str]) -> None:
         assert served.ask("/healthz").text == "ok\n"
         assert served.command("reload")[0] == 0
         assert served.ask("/healthz").text == "ok\n"
+
+
+# What is shipped for Prometheus and Grafana
+
+
+def promtool(*words: str) -> None:
+    result = subprocess.run(["promtool", *words], capture_output=True, text=True, cwd=PACKAGING)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_alerts_fire_when_they_should() -> None:
+    promtool("check", "rules", "prometheus-alerts.yaml")
+    promtool("test", "rules", "prometheus-alerts-test.yaml")
+
+
+def test_the_dashboard_asks_what_prometheus_understands(tmp_path: Path) -> None:
+    dashboard = json.loads((PACKAGING / "grafana-dashboard.json").read_text())
+    asked = [t["expr"] for panel in dashboard["panels"] for t in panel.get("targets", [])]
+    assert len(asked) > 10
+    rules = [
+        {"record": f"asked:{number}", "expr": expression.replace("$__rate_interval", "5m")}
+        for number, expression in enumerate(asked)
+    ]
+    file = tmp_path / "asked.json"  # JSON is YAML
+    file.write_text(json.dumps({"groups": [{"name": "asked", "rules": rules}]}))
+    promtool("check", "rules", "--lint=none", str(file))

@@ -96,7 +96,8 @@ function bytes(value) {
 function milliseconds(value) {
   if (value === null) return '–';
   if (value < 1) return `${value.toFixed(2)} ms`;
-  return value < 1000 ? `${value.toFixed(value < 10 ? 1 : 0)} ms` : `${(value / 1000).toFixed(1)} s`;
+  if (value >= 1000) return `${(value / 1000).toFixed(1)} s`;
+  return `${value.toFixed(value < 10 ? 1 : 0)} ms`;
 }
 
 function age(seconds) {

@@ -90,13 +90,13 @@ function buildServers(status) {
   const several = status.backends.length > 1;
   const tables = status.backends.map((backend) => {
     const note = html('caption', several ? {} : { class: 'quiet' });
-    const head = ['Server', 'State', 'Last check', 'Sessions', 'Per second', 'Time to connect', 'Trend']
-      .concat(model.writes ? ['Action'] : []);
+    const head = ['Server', 'State', 'Last check', 'Sessions', 'Per second', 'Time to connect',
+      'Trend', ...(model.writes ? ['Action'] : [])].map((text, index) =>
+      html('th', { scope: 'col', ...(index >= 3 && index <= 5 ? { class: 'number' } : {}) },
+        [text]));
     const body = html('tbody');
     for (const server of backend.servers) body.append(buildRow(backend, server));
-    const table = html('table', {}, [note, html('thead', {}, [html('tr', {}, head.map((text, index) =>
-      html('th', { scope: 'col', ...(index >= 3 && index <= 5 ? { class: 'number' } : {}) },
-        [text])))]), body]);
+    const table = html('table', {}, [note, html('thead', {}, [html('tr', {}, head)]), body]);
     panels.rows.set(`backend ${backend.name}`, { note });
     return html('div', { class: 'scroller' }, [table]);
   });
@@ -141,19 +141,21 @@ function renderServers(status) {
     const note = panels.rows.get(`backend ${backend.name}`).note;
     setText(note, `${backend.name}: ${backend.usableServers} of ${backend.servers.length} usable`);
     for (const server of backend.servers) {
-      updateRow(panels.rows.get(serverKey(backend, server)), serverKey(backend, server), server, most,
-        status.now);
+      const key = serverKey(backend, server);
+      updateRow(panels.rows.get(key), key, server, most, status.now);
     }
   }
   const queued = status.backends.reduce((sum, one) => sum + one.queued, 0);
-  setText(document.getElementById('servers-note'), queued ? `${plural(queued, 'session')} waiting` : '');
+  setText(document.getElementById('servers-note'),
+    queued ? `${plural(queued, 'session')} waiting` : '');
 }
 
 function updateRow(row, key, server, most, now) {
   const since = server.since ? ` for ${age(now - server.since)}` : '';
   if (row.shown !== server.state) {
     row.shown = server.state;
-    row.state.replaceChildren(badge(server.state, server.state + (server.isBackup ? ', backup' : '')));
+    const words = server.state + (server.isBackup ? ', backup' : '');
+    row.state.replaceChildren(badge(server.state, words));
   }
   row.state.title = `${server.state}${since}`;
   const check = server.check;
@@ -204,7 +206,8 @@ function renderEvents() {
     const tone = event.to ? toneOf(event.to) : 'rest';
     const date = new Date(event.time * 1000);
     return html('li', { class: tone }, [
-      html('time', { datetime: date.toISOString(), title: date.toLocaleString() }, [clock(event.time)]),
+      html('time', { datetime: date.toISOString(), title: date.toLocaleString() },
+        [clock(event.time)]),
       sign(tone), html('p', {}, [event.text])]);
   });
   list.replaceChildren(...(shown.length ? shown : [html('li', {}, ['Nothing has happened yet.'])]));
@@ -215,8 +218,9 @@ function renderEvents() {
 function render() {
   const status = model.status;
   if (!status || document.hidden) return;
-  setText(document.getElementById('about'),
-    `${status.program} · ${plural(status.workers, 'worker')} · up ${age(status.now - status.started)}`);
+  const facts = [status.node, status.program, plural(status.workers, 'worker'),
+    `up ${age(status.now - status.started)}`];
+  setText(document.getElementById('about'), facts.filter(Boolean).join(' · '));
   renderTiles(status);
   renderTopology();
   renderServers(status);

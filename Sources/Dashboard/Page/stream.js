@@ -8,8 +8,7 @@ function say(text) { setText(document.getElementById('announcer'), text); }
 
 function showLink(state, text) {
   const link = document.getElementById('link');
-  if (link.dataset.link === state && document.getElementById('link-text').textContent === text) return;
-  link.dataset.link = state;
+  if (link.dataset.link !== state) link.dataset.link = state;
   setText(document.getElementById('link-text'), text);
   document.body.classList.toggle('stale', state === 'lost');
 }
@@ -128,7 +127,9 @@ function confirmed(title, text, yes) {
   setText(document.getElementById('confirm-yes'), yes);
   dialog.returnValue = 'no';
   dialog.showModal();
-  return new Promise((resolve) => { dialog.onclose = () => resolve(dialog.returnValue === 'yes'); });
+  return new Promise((resolve) => {
+    dialog.onclose = () => resolve(dialog.returnValue === 'yes');
+  });
 }
 
 async function askDrain(key) {
@@ -142,7 +143,8 @@ async function askDrain(key) {
   if (!await confirmed(`${verb} ${server.name}?`, text, verb)) return;
   const path = ['servers', backend.name, server.name].map(encodeURIComponent).join('/');
   for (let tries = 0; tries < 2; tries += 1) {
-    const response = await fetch(`${path}/${verb.toLowerCase()}`, { method: 'POST', headers: headers() });
+    const response = await fetch(`${path}/${verb.toLowerCase()}`,
+      { method: 'POST', headers: headers() });
     if (response.status !== 401) {
       const answer = response.headers.get('Content-Type').startsWith('application/json')
         ? (await response.json()).messages.join('. ') : await response.text();

@@ -1,5 +1,5 @@
-// The drawing: virtual address → this node → frontends → servers. Built anew when its parts or
-// its width change; otherwise only words, tones and flows do.
+// The drawing: virtual address, this node, frontends, servers. Built anew when its parts or its
+// width change; otherwise only words, tones and flows do.
 
 const topology = { signature: '', boxes: new Map(), edges: [], most: 24 };
 
@@ -34,7 +34,8 @@ function topologyColumns(status) {
     title: backends.size === 1 ? `Servers of ${[...backends][0]}` : 'Servers',
     parts: servers.map(({ backend, server, key }) => ({
       key: `s ${key}`, tone: toneOf(server.state), name: server.name,
-      sub: server.state === 'up' ? `${count(server.traffic.sessions)} open, ${rate(server.traffic.rate)}/s`
+      sub: server.state === 'up'
+        ? `${count(server.traffic.sessions)} open, ${rate(server.traffic.rate)}/s`
         : `${server.state}, ${count(server.traffic.sessions)} open`,
       off: server.state === 'down' || server.state === 'maintenance',
       flows: server.traffic.rate > 0,
@@ -61,7 +62,8 @@ function place(columns, width) {
 }
 
 function placeColumns(columns, width) {
-  const box = { width: Math.min(250, (width - 60 * (columns.length - 1)) / columns.length), height: 54 };
+  const room = (width - 60 * (columns.length - 1)) / columns.length;
+  const box = { width: Math.min(250, room), height: 54 };
   const pitch = 68, head = 30;
   const height = head + Math.max(...columns.map((one) => one.parts.length), 1) * pitch - 14 + 2;
   const places = new Map(), titles = [];
@@ -119,7 +121,8 @@ function buildTopology(columns, width) {
     }
   }
   for (const part of parts) boxes.append(buildBox(part, places.get(part.key)));
-  const heads = titles.map((one) => svg('text', { x: one.x, y: one.y, class: 'column' }, [one.text]));
+  const heads = titles.map((one) =>
+    svg('text', { x: one.x, y: one.y, class: 'column' }, [one.text]));
   const picture = svg('svg', {
     viewBox: `0 0 ${width} ${height}`, height, role: 'img', 'aria-labelledby': 'topology-words',
   }, [svg('desc', { id: 'topology-words' }), ...heads, edges, boxes]);

@@ -89,7 +89,8 @@ struct Demo: Sendable {
     let showing = Task {
       var display = Display(
         terminal: terminal, daemon: daemon, journal: journal, length: length, port: port.port,
-        dashboard: dashboard.port, servers: servers, timing: timing, outputClosed: { post.yield(.outputClosed) })
+        dashboard: dashboard.port, servers: servers, timing: timing,
+        outputClosed: { post.yield(.outputClosed) })
       await display.run()
     }
     let ending = await iterator.next()

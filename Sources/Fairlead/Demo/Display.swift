@@ -25,7 +25,8 @@ struct Display {
 
   init(
     terminal: Terminal?, daemon: Daemon, journal: Journal, length: Int?, port: UInt16,
-    dashboard: UInt16, servers: [DemoServer], timing: DemoTiming, outputClosed: @escaping @Sendable () -> Void
+    dashboard: UInt16, servers: [DemoServer], timing: DemoTiming,
+    outputClosed: @escaping @Sendable () -> Void
   ) {
     self.terminal = terminal
     self.daemon = daemon
