@@ -3,7 +3,9 @@ misbehave cannot do."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import select
 import signal
 import socket
 import ssl
@@ -191,16 +193,47 @@ def test_events_and_statuses_come(served: Served) -> None:
     again.close()
 
 
-def test_a_page_that_reads_nothing_holds_up_nobody(served: Served) -> None:
+def follow(served: Served) -> int:
+    """The answer to one more follower, which then goes."""
+    events = Events(served.port)
+    try:
+        return events.status()
+    finally:
+        events.close()
+
+
+def test_pages_that_read_nothing_hold_up_nobody(served: Served) -> None:
     lazy = [Events(served.port, receive_bytes=2048) for _ in range(FOLLOWERS)]
-    eventually(lambda: served.ask("/events").status == 503, 5, "one too many is told so")
+    eventually(lambda: follow(served) == 503, 10, "one too many is told so")
     assert served.ask("/status.json").status == 200
     for _ in range(20):
         assert served.command("drain", "a")[0] == served.command("undrain", "a")[0] == 0
     open_sessions(served, 5)
     for each in lazy:
         each.close()
-    eventually(lambda: Events(served.port).status() == 200, 10, "places are free again")
+    eventually(lambda: follow(served) == 200, 10, "places are free again")
+
+
+def test_who_asks_much_and_takes_nothing_is_let_go(served: Served) -> None:
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    client.connect(("127.0.0.1", served.port))
+    client.setblocking(False)
+    request = f"GET /metrics HTTP/1.1\r\nHost: localhost:{served.port}\r\n\r\n".encode()
+    poll = select.poll()
+    poll.register(client, 0)  # errors and hang-ups only
+
+    def let_go() -> bool:
+        with contextlib.suppress(BlockingIOError):
+            try:
+                client.send(request * 50)
+            except ConnectionError:
+                return True
+        return bool(poll.poll(0))
+
+    eventually(let_go, 45, "the connection is closed")
+    assert served.ask("/healthz").status == 200
+    client.close()
 
 
 def test_half_a_request_does_not_stay(served: Served) -> None:
