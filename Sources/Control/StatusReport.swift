@@ -51,6 +51,8 @@ public struct RouterReport: Codable, Equatable, Sendable {
   public var advertsReceived: Int
   /// Refused packets by reason.
   public var drops: [String: Int]
+  /// From another node's last advert to this node's last takeover, in seconds; nil before one.
+  public var takeover: Double?
   /// Changes of state since the start.
   public var transitions: [TransitionReport]?
 
@@ -147,7 +149,7 @@ public struct BackendReport: Codable, Equatable, Sendable {
 }
 
 public struct ServerReport: Codable, Equatable, Sendable {
-  public enum State: String, Codable, Sendable {
+  public enum State: String, Codable, Sendable, CaseIterable {
     case up, down
     /// Its checks say that it stops (`disable-on-404`): no new sessions.
     case stopping

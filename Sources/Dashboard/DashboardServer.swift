@@ -46,6 +46,10 @@ public struct DashboardError: Error, CustomStringConvertible {
 public final class DashboardServer: Sendable {
   /// For people to open.
   public let url: String
+  /// The first is nil when it listens; the next says that it has ended.
+  private let outcomes: AsyncStream<String?>
+  private let outcome: AsyncStream<String?>.Continuation
+  private let connections: OpenConnections
   private let group: MultiThreadedEventLoopGroup
   private let serving: Task<Void, Never>
   private let ticking: Task<Void, Never>
@@ -54,9 +58,14 @@ public final class DashboardServer: Sendable {
   private let following: Int
 
   private init(
-    url: String, group: MultiThreadedEventLoopGroup, serving: Task<Void, Never>,
+    outcomes: AsyncStream<String?>, outcome: AsyncStream<String?>.Continuation,
+    connections: OpenConnections, url: String, group: MultiThreadedEventLoopGroup,
+    serving: Task<Void, Never>,
     ticking: Task<Void, Never>, feed: EventFeed, history: EventHistory, following: Int
   ) {
+    self.outcomes = outcomes
+    self.outcome = outcome
+    self.connections = connections
     self.url = url
     self.group = group
     self.serving = serving
@@ -77,11 +86,12 @@ public final class DashboardServer: Sendable {
     let feed = EventFeed()
     let routes = Routes(access: Access(settings), source: source, feed: feed)
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let connections = OpenConnections()
     let (outcomes, outcome) = AsyncStream<String?>.makeStream()
     let application: Application<RouterResponder<BasicRequestContext>>
     do {
       application = Application(
-        responder: routes.router.buildResponder(), server: try builder(tls),
+        responder: routes.router.buildResponder(), server: try builder(tls, connections),
         configuration: ApplicationConfiguration(
           address: .hostname("\(address)", port: Int(port)), backlog: DashboardLimits.connections,
           availableConnectionsDelegate: MaximumAvailableConnections(
@@ -106,6 +116,7 @@ public final class DashboardServer: Sendable {
     for event in events { feed.add(event) }
     let scheme = settings.certificate == nil ? "http" : "https"
     return DashboardServer(
+      outcomes: outcomes, outcome: outcome, connections: connections,
       url: "\(scheme)://\(settings.effectiveAddress)/", group: group, serving: serving,
       ticking: routes.tick(), feed: feed, history: source.history, following: following)
   }
@@ -116,7 +127,15 @@ public final class DashboardServer: Sendable {
     ticking.cancel()
     feed.end()
     serving.cancel()
-    // Connections whose client does not close them end with their loop.
+    connections.closeAll()
+    // Everybody's part is over before the loop is; a patience nevertheless, since others wait.
+    let outcome = self.outcome
+    let late = Task {
+      try? await Task.sleep(for: .seconds(DashboardLimits.ending_s))
+      outcome.yield("late")
+    }
+    for await _ in outcomes { break }
+    late.cancel()
     try? await group.shutdownGracefully()
   }
 
@@ -152,10 +171,12 @@ public final class DashboardServer: Sendable {
     _ = try tls(settings)
   }
 
-  private static func builder(_ tls: TLSConfiguration?) throws -> HTTPServerBuilder {
+  private static func builder(
+    _ tls: TLSConfiguration?, _ connections: OpenConnections
+  ) throws -> HTTPServerBuilder {
     let http = HTTPServerBuilder.http1(
       configuration: HTTP1Channel.Configuration(
-        additionalChannelHandlers: [StallWatch()],
+        additionalChannelHandlers: [StallWatch(connections)],
         idleTimeout: .seconds(Int64(DashboardLimits.patience_s)),
         httpDecoderConfiguration: .init(
           maxHeaderFieldSize: DashboardLimits.header, maxHeaderListSize: DashboardLimits.header,

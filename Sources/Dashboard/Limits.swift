@@ -13,6 +13,8 @@ public enum DashboardLimits {
   public static let patience_s = 15
   /// A follower that takes nothing for this long is let go.
   public static let stall_s = 20
+  /// The server's end waits this long for what is under way.
+  static let ending_s = 2
   /// Events that wait for one follower; with more it is let go, and finds them when it comes back.
   public static let waitingEvents = 64
   /// Events that are remembered for those who come back.

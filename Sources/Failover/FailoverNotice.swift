@@ -92,6 +92,8 @@ public struct RouterStatus: Equatable, Sendable {
   public var drops: [DropReason: Int]
   public var advertsSent: Int
   public var advertsReceived: Int
+  /// Microseconds from another node's last advert to this node's last takeover; nil before one.
+  public var takeover_us: Int64?
 }
 
 extension RouterStatus {

@@ -99,6 +99,7 @@ extension Daemon {
         faults: status.faults, advertsSent: status.advertsSent,
         advertsReceived: status.advertsReceived,
         drops: Dictionary(drops, uniquingKeysWith: +))
+      report.takeover = status.takeover_us.map { Double($0) / 1_000_000 }
       report.transitions = counters.transitions(of: status.name)
       return report
     }

@@ -21,6 +21,7 @@ import Testing
       name: "VI_1", id: 51, interface: "eth0", addresses: ["10.0.0.179/26"], state: "master",
       since: 120.5, reason: "init", priority: 150, master: "this node", faults: [],
       advertsSent: 3, advertsReceived: 0, drops: ["bad-checksum": 2])
+    router.takeover = 0.34
     router.transitions = [TransitionReport(state: "master", cause: "master_down", count: 2)]
     report.routers = [router]
     report.frontends = [
@@ -56,6 +57,7 @@ import Testing
       #"fairlead_router_state{router="VI_1",state="backup"} 0"#,
       #"fairlead_virtual_address_held{router="VI_1",address="10.0.0.179/26"} 1"#,
       #"fairlead_router_state_change_timestamp_seconds{router="VI_1"} 120.5"#,
+      #"fairlead_router_last_takeover_duration_seconds{router="VI_1"} 0.34"#,
       #"fairlead_router_dropped_packets_total{router="VI_1",reason="bad-checksum"} 2"#,
       #"fairlead_router_transitions_total{router="VI_1",state="master",cause="master_down"} 2"#,
       #"fairlead_frontend_sessions_total{frontend="edge \"x\"\\"} 7"#,

@@ -236,6 +236,18 @@ def test_who_asks_much_and_takes_nothing_is_let_go(served: Served) -> None:
     client.close()
 
 
+def test_an_end_waits_for_no_page(served: Served) -> None:
+    pages = [Events(served.port) for _ in range(3)]
+    for page in pages:
+        page.until("status")
+    with socket.create_connection(("127.0.0.1", served.port), 10):
+        served.process.signal(signal.SIGTERM)
+        assert served.process.wait(5) == 0
+    assert not [line for line in served.process.stderr.lines if "EventLoop" in line]
+    for page in pages:
+        page.close()
+
+
 def test_half_a_request_does_not_stay(served: Served) -> None:
     with socket.create_connection(("127.0.0.1", served.port), 30) as client:
         client.sendall(b"GET /healthz HTTP/1.1\r\nHost: loc")

@@ -91,6 +91,12 @@ enum FairleadMetrics {
       "fairlead_router_state_change_timestamp_seconds", .gauge,
       "Last change of state, since 1970."
     ) { $0.since }
+    text.add(
+      "fairlead_router_last_takeover_duration_seconds", .gauge,
+      "From another node's last advertisement to this node's last takeover.",
+      routers.compactMap { router in
+        router.takeover.map { MetricSample([("router", router.name)], $0) }
+      })
     each("fairlead_router_sent_adverts_total", .counter, "Advertisements sent.") {
       Double($0.advertsSent)
     }

@@ -8,10 +8,6 @@ extension FairleadMetrics {
     var report: ServerReport
   }
 
-  private static let states: [ServerReport.State] = [
-    .up, .down, .stopping, .maintenance, .drained,
-  ]
-
   static func addServers(
     _ servers: [Server], _ vocabulary: MetricsVocabulary, to text: inout MetricsText
   ) {
@@ -23,7 +19,7 @@ extension FairleadMetrics {
     text.add(
       "fairlead_server_state", .gauge, "1 for the state that the server is in.",
       servers.flatMap { server in
-        states.map {
+        ServerReport.State.allCases.map {
           MetricSample(
             server.labels + [("state", $0.rawValue)], server.report.state == $0)
         }

@@ -185,6 +185,7 @@ function renderRouters(status) {
       ['Interface', one.interface], ['Router id', one.id],
       ['Adverts', `${count(one.advertsSent)} sent, ${count(one.advertsReceived)} heard`],
       ['Dropped', count(dropped)]];
+    if (one.takeover) facts.push(['Last takeover', milliseconds(one.takeover * 1000)]);
     return html('article', { class: 'router' }, [
       html('div', { class: 'router-head' }, [html('h3', {}, [one.addresses.join(', ') || one.name]),
         badge(one.state, words[one.state] || one.state)]),

@@ -252,6 +252,11 @@ extension RouterLoop {
     _ index: Int, to state: RouterState, _ cause: TransitionCause, at now_us: Microseconds
   ) {
     runtimes[index].since_us = now_us
+    if state == .master {
+      if let heard = runtimes[index].heard_us { runtimes[index].takeover_us = now_us - heard }
+    } else if state != .backup {
+      runtimes[index].heard_us = nil
+    }
     runtimes[index].forgetHolders()
     runtimes[index].hasMoved = true
     hasNews = true

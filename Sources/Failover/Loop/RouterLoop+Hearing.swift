@@ -49,8 +49,9 @@ extension RouterLoop {
       }
       runtimes[index].received &+= 1
       compareLists(index, advert, from: packet.source)
-      handle(
-        index, .advertisement(advert, from: packet.source), at: Clock.monotonic_us())
+      let now_us = Clock.monotonic_us()
+      handle(index, .advertisement(advert, from: packet.source), at: now_us)
+      runtimes[index].heard_us = now_us
     } catch {
       refuse(index, error, from: packet.source)
     }

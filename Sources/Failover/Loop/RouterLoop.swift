@@ -238,6 +238,7 @@ final class RouterLoop {
       standing: standing(index, at: Clock.monotonic_us()),
       master: machine.master.map { IPAddress($0.address) }, since_us: runtime.since_us,
       reason: runtime.reason,
-      drops: drops, advertsSent: runtime.sent, advertsReceived: runtime.received)
+      drops: drops, advertsSent: runtime.sent, advertsReceived: runtime.received,
+      takeover_us: runtime.takeover_us)
   }
 }

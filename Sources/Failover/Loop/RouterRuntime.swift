@@ -85,6 +85,10 @@ struct RouterRuntime {
   var toldState = RouterState.initialize
   var sent = 0
   var received = 0
+  /// When another node's advert came last, of this time as backup.
+  var heard_us: Microseconds?
+  /// From that advert to becoming master, at the last takeover.
+  var takeover_us: Microseconds?
 
   init(
     _ router: VirtualRouter, settings: RouterSettings, tracking: TrackingSum,
