@@ -96,7 +96,10 @@ public final class DashboardServer: Sendable {
           address: .hostname("\(address)", port: Int(port)), backlog: DashboardLimits.connections,
           availableConnectionsDelegate: MaximumAvailableConnections(
             DashboardLimits.connections, logger: silence)),
-        onServerRunning: { _ in outcome.yield(nil) },
+        onServerRunning: { channel in
+          connections.listener.withLock { $0 = channel }
+          outcome.yield(nil)
+        },
         eventLoopGroupProvider: .shared(group), logger: silence)
     } catch {
       try? await group.shutdownGracefully()
@@ -126,7 +129,8 @@ public final class DashboardServer: Sendable {
     history.unfollow(following)
     ticking.cancel()
     feed.end()
-    serving.cancel()
+    // First the listener, so that nobody is on the way in when the others are closed.
+    try? await connections.listener.withLock { $0 }?.close().get()
     connections.closeAll()
     // Everybody's part is over before the loop is; a patience nevertheless, since others wait.
     let outcome = self.outcome
@@ -136,6 +140,9 @@ public final class DashboardServer: Sendable {
     }
     for await _ in outcomes { break }
     late.cancel()
+    serving.cancel()
+    // What the last connections have left to do on their loop.
+    try? await group.next().submit {}.get()
     try? await group.shutdownGracefully()
   }
 

@@ -10,6 +10,8 @@ final class OpenConnections: Sendable {
     var isClosing = false
   }
   private let state = Mutex(State())
+  /// Where they come in, once the server listens.
+  let listener = Mutex<(any Channel)?>(nil)
 
   /// False when the server ends: the connection must go.
   func add(_ channel: any Channel) -> Bool {
