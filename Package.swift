@@ -12,6 +12,11 @@ let nio: [Target.Dependency] = [
   .product(name: "NIOPosix", package: "swift-nio"),
 ]
 
+/// The parts of the dashboard's page; they become part of the binary.
+let dashboardPage: [Resource] = [
+  "page.html", "page.css", "model.js", "charts.js", "topology.js", "panels.js", "stream.js",
+].map { .embedInCode("Page/\($0)") }
+
 let package = Package(
   name: "fairlead",
   products: [
@@ -81,9 +86,7 @@ let package = Package(
           moduleAliases: ["Configuration": "SwiftConfiguration"]),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ],
-      resources: ["page.html", "page.css"].map { .embedInCode("Page/\($0)") }
-        + ["model", "charts", "topology", "panels", "stream"].map { .embedInCode("Page/\($0).js") },
-      swiftSettings: strict),
+      resources: dashboardPage, swiftSettings: strict),
     .target(
       name: "StandIn",
       dependencies: nio + [
@@ -109,6 +112,8 @@ let package = Package(
     .testTarget(name: "ControlTests", dependencies: ["Control"], swiftSettings: strict),
     .testTarget(
       name: "DoctorTests", dependencies: ["Configuration", "Doctor", "VRRP"],
+      swiftSettings: strict),
+    .testTarget(
       name: "DashboardTests", dependencies: nio + ["Dashboard", "Configuration", "Control"],
       swiftSettings: strict),
     .testTarget(

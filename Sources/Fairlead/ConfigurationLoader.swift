@@ -114,14 +114,10 @@ enum ConfigurationLoader {
       }
     }
     guard result.document != nil, loaded.problems.isEmpty else { return }
-<<<<<<< HEAD
     loaded.document = result.document
     loaded.node = result.node
-    loaded.halves = LoadedConfiguration.Halves(proxy: result.proxy, failover: result.failover)
-=======
     loaded.halves = LoadedConfiguration.Halves(
       proxy: result.proxy, failover: result.failover, http: result.http)
->>>>>>> cc463e9 (http: dashboard, metrics and events over HTTP, first light)
   }
 
   private static func validateChecks(
