@@ -50,6 +50,7 @@ extension TransitionCause {
     case .group: "group"
     case .fault: "fault"
     case .recovered: "recovered"
+    case .resigned: "resigned"
     case .masterResigned: "master_resigned"
     case .higherPriority: "higher_priority"
     case .higherAddress: "higher_address"
