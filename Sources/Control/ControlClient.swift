@@ -10,10 +10,12 @@ public final class ControlClient {
   private let descriptor: Int32
   private var received: [UInt8] = []
 
+  /// Waits at most `patience_s` (0: for ever) for a daemon that has too many waiting already.
   /// Throws ControlError when no daemon answers at `path` or it may not be opened.
-  public init(path: String) throws(ControlError) {
+  public init(path: String, patience_s: Int = 10) throws(ControlError) {
     self.path = path
     descriptor = try ControlSocket.open(path)
+    wait(atMost_s: patience_s)
     let result = try ControlSocket.withAddress(path) { connect(descriptor, $0, $1) }
     guard result == 0 else { throw .failed(path: path, code: errno) }
   }
@@ -22,10 +24,7 @@ public final class ControlClient {
 
   /// Asks and waits for the answer, at most for `timeout_s` between its parts (0: for ever).
   public func ask(_ request: ControlRequest, timeout_s: Int) throws(ControlError) -> ControlAnswer {
-    var limit = timeval(tv_sec: timeout_s, tv_usec: 0)
-    let size = socklen_t(MemoryLayout<timeval>.size)
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
-    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
+    wait(atMost_s: timeout_s)
     guard let text = try? MessageText.write(request) else {
       throw .noAnswer(path: path, reason: "the request cannot be written")
     }
@@ -41,6 +40,13 @@ public final class ControlClient {
       sent += count
     }
     return try answer()
+  }
+
+  private func wait(atMost_s timeout_s: Int) {
+    var limit = timeval(tv_sec: timeout_s, tv_usec: 0)
+    let size = socklen_t(MemoryLayout<timeval>.size)
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
+    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
   }
 
   /// The next answer.

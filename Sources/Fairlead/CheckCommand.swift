@@ -22,7 +22,9 @@ struct CheckCommand: ParsableCommand {
   @Option(help: "Which node of a fairlead.yaml to look at; this machine finds itself otherwise.")
   var node: String?
 
-  @Argument(help: "A fairlead.yaml, or haproxy.cfg and keepalived.conf files or directories.")
+  @Argument(
+    help: "A fairlead.yaml, or haproxy.cfg and keepalived.conf files or directories.",
+    completion: .file())
   var files: [String]
 
   func run() throws {

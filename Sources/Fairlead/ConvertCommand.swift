@@ -12,7 +12,7 @@ struct ConvertCommand: ParsableCommand {
       error. Give the keepalived.conf of every node, so that it knows them all.
       """)
 
-  @Argument(help: "haproxy.cfg and keepalived.conf files.")
+  @Argument(help: "haproxy.cfg and keepalived.conf files.", completion: .file())
   var files: [String]
 
   func run() throws {

@@ -52,7 +52,9 @@ struct RunCommand: AsyncParsableCommand {
       "A file whose first line clients must send as 'Authorization: Bearer'.", valueName: "path"))
   var httpTokenFile: String?
 
-  @Argument(help: "A fairlead.yaml, or haproxy.cfg and keepalived.conf files or directories.")
+  @Argument(
+    help: "A fairlead.yaml, or haproxy.cfg and keepalived.conf files or directories.",
+    completion: .file())
   var files: [String]
 
   func validate() throws {

@@ -5,7 +5,8 @@ import Control
 import Glibc
 
 struct OperatorOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("The daemon's control socket.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp("The daemon's control socket.", valueName: "path"), completion: .file())
   var control = ControlClient.defaultPath
 
   /// For every operator command's help.
@@ -77,7 +78,9 @@ struct DrainCommand: ParsableCommand {
       reloads keep it. \(OperatorOptions.exitCodes)
       """)
   @OptionGroup var options: OperatorOptions
-  @Argument(help: "BACKEND/SERVER, or SERVER if only one backend has it.")
+  @Argument(
+    help: "BACKEND/SERVER, or SERVER if only one backend has it.",
+    completion: Completion.undrainedServers)
   var server: String
 
   func run() throws { try options.carryOut(ControlRequest(.drain, server: server)) }
@@ -90,7 +93,9 @@ struct UndrainCommand: ParsableCommand {
     abstract: "Lets a drained server have new sessions again.",
     discussion: OperatorOptions.exitCodes)
   @OptionGroup var options: OperatorOptions
-  @Argument(help: "BACKEND/SERVER, or SERVER if only one backend has it.")
+  @Argument(
+    help: "BACKEND/SERVER, or SERVER if only one backend has it.",
+    completion: Completion.drainedServers)
   var server: String
 
   func run() throws { try options.carryOut(ControlRequest(.undrain, server: server)) }

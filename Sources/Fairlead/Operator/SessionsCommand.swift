@@ -10,7 +10,9 @@ struct SessionsCommand: ParsableCommand {
     discussion: OperatorOptions.exitCodes)
   @OptionGroup var options: OperatorOptions
 
-  @Option(help: "Only those of BACKEND/SERVER, or SERVER if only one backend has it.")
+  @Option(
+    help: "Only those of BACKEND/SERVER, or SERVER if only one backend has it.",
+    completion: Completion.servers)
   var server: String?
 
   @Option(help: "At most so many, 0 to \(ControlLimits.sessions).")
