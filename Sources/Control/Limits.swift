@@ -9,6 +9,8 @@ public enum ControlLimits {
   /// A connection without a complete request for this long is closed, as is one that does not
   /// take its answer.
   public static let patience_s = 10
+  /// Changes of state of virtual routers that the status tells.
+  public static let moves = 20
   /// Events that are remembered.
   public static let history = 200
   /// Sessions of one answer.

@@ -18,6 +18,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
   /// Accepted per second, lately.
   public var rate = 0.0
   public var routers: [RouterReport] = []
+  /// The last changes of state of virtual routers, oldest first.
+  public var moves: [MoveReport] = []
   public var frontends: [ProxyReport] = []
   public var backends: [BackendReport] = []
 
@@ -46,6 +48,8 @@ public struct RouterReport: Codable, Equatable, Sendable {
   public var standing: String
   /// `this node`, or the address of the master as last heard; nil when nobody was heard.
   public var master: String?
+  /// When an advert of another node was taken last; nil when none was. Backups send none.
+  public var heard: Double?
   public var faults: [String]
   public var advertsSent: Int
   public var advertsReceived: Int

@@ -37,6 +37,10 @@ public struct RouterTransition: Equatable, Sendable {
   /// Why, in words.
   public var reason: String
   public var cause: TransitionCause
+  /// How long the state before has lasted.
+  public var lasted_us: Int64
+  /// For a new master: how long nobody has been heard; nil when nobody ever was.
+  public var silence_us: Int64?
 }
 
 extension TransitionCause {
@@ -57,7 +61,6 @@ extension TransitionCause {
     case .takenOver: "taken_over"
     }
   }
-}
 
 /// How the thread that runs the routers is scheduled.
 public struct FailoverOptions: Equatable, Sendable {
@@ -85,6 +88,9 @@ public struct RouterStatus: Equatable, Sendable {
   public var standing: String
   /// The master, as last heard.
   public var master: IPAddress?
+  /// Microseconds of the monotonic clock of the last advert that was heard and taken; nil when
+  /// none was.
+  public var heardAt_us: Int64?
   /// Microseconds of the monotonic clock of the last change of state.
   public var since_us: Int64
   /// Why the state changed last, in words; empty before the first change.

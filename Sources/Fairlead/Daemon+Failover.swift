@@ -2,6 +2,7 @@
 // is run when their state changes.
 
 import Configuration
+import Control
 import Failover
 import Kernel
 
@@ -131,6 +132,12 @@ extension Daemon {
     logToAll(notice.level, notice.text)
     if let change = notice.transition {
       counters.count(change)
+      let move = MoveReport(
+        time: WallClock.now, router: change.router, from: change.from.rawValue,
+        to: change.to.rawValue, reason: change.reason,
+        lasted: Double(change.lasted_us) / 1_000_000,
+        silence: change.silence_us.map { Double($0) / 1_000_000 })
+      moves = moves.suffix(ControlLimits.moves - 1) + [move]
       record(
         .router, of: change.router, from: change.from.rawValue, to: change.to.rawValue,
         "\(change.router) is \(change.to.rawValue) (\(change.reason))")

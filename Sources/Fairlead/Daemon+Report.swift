@@ -28,6 +28,7 @@ extension Daemon {
       program: Version.text, pid: Int(getpid()), started: started, now: WallClock.now)
     report.node = System.hostName
     report.routers = routerReports
+    report.moves = moves
     guard let engine else { return report }
     report.workers = capacity.workers
     report.sessions = engine.process.sessions.load(ordering: .relaxed)
@@ -101,6 +102,7 @@ extension Daemon {
         drops: Dictionary(drops, uniquingKeysWith: +))
       report.takeover = status.takeover_us.map { Double($0) / 1_000_000 }
       report.transitions = counters.transitions(of: status.name)
+      report.heard = status.heardAt_us.map { now - Double(now_us &- $0) / 1_000_000 }
       return report
     }
   }

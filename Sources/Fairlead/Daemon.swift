@@ -72,6 +72,8 @@ actor Daemon {
   var isServing = false
   let history = EventHistory()
   let started = WallClock.now
+  /// The last changes of state of virtual routers, oldest first.
+  var moves: [MoveReport] = []
   /// Servers that an operator has drained.
   var drained: Set<ServerReference> = []
   /// What every server's availability would be without that.

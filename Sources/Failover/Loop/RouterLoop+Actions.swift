@@ -251,12 +251,11 @@ extension RouterLoop {
   private func changed(
     _ index: Int, to state: RouterState, _ cause: TransitionCause, at now_us: Microseconds
   ) {
+    let lasted_us = now_us - runtimes[index].since_us
     runtimes[index].since_us = now_us
-    if state == .master {
-      if let heard = runtimes[index].heard_us { runtimes[index].takeover_us = now_us - heard }
-    } else if state != .backup {
-      runtimes[index].heard_us = nil
-    }
+    let silence_us = state == .master ? runtimes[index].heardAt_us.map { now_us - $0 } : nil
+    if let silence_us { runtimes[index].takeover_us = silence_us }
+    if state == .initialize || state == .fault { runtimes[index].heardAt_us = nil }
     runtimes[index].forgetHolders()
     runtimes[index].hasMoved = true
     hasNews = true
@@ -267,7 +266,7 @@ extension RouterLoop {
     let reason = Wording.reason(cause, faults: faults)
     let change = RouterTransition(
       router: name, from: runtimes[index].toldState, to: state, reason: reason,
-      cause: cause)
+      cause: cause, lasted_us: lasted_us, silence_us: silence_us)
     runtimes[index].reason = reason
     runtimes[index].toldState = state
     output.log(

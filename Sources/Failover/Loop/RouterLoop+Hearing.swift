@@ -50,8 +50,8 @@ extension RouterLoop {
       runtimes[index].received &+= 1
       compareLists(index, advert, from: packet.source)
       let now_us = Clock.monotonic_us()
+      runtimes[index].heardAt_us = now_us
       handle(index, .advertisement(advert, from: packet.source), at: now_us)
-      runtimes[index].heard_us = now_us
     } catch {
       refuse(index, error, from: packet.source)
     }

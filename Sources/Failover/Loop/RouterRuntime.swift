@@ -86,7 +86,7 @@ struct RouterRuntime {
   var sent = 0
   var received = 0
   /// When another node's advert came last, of this time as backup.
-  var heard_us: Microseconds?
+  var heardAt_us: Microseconds?
   /// From that advert to becoming master, at the last takeover.
   var takeover_us: Microseconds?
 

@@ -49,6 +49,12 @@ struct Row: Sendable, ExpressibleByArrayLiteral {
     return Row(result)
   }
 
+  /// Cut where it is longer than that, with a mark that tells so.
+  func shortened(to width: Int?) -> Row {
+    guard let width, self.width > width, width > 0 else { return self }
+    return cut(width - 1) + [Span("…", .dim)]
+  }
+
   static func + (a: Row, b: Row) -> Row { Row(a.spans + b.spans) }
 
   func rendered(color: Bool) -> String {

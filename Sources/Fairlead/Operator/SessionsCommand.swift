@@ -38,11 +38,13 @@ struct SessionsCommand: ParsableCommand {
       Console.print(try MessageText.write(report, indented: true))
       return
     }
-    let color = Terminal.onStandardOutput()?.color ?? false
-    for row in Self.rows(report) { Console.print(row.rendered(color: color)) }
+    let terminal = Terminal.onStandardOutput()
+    for row in Self.rows(report, columns: terminal?.size.columns) {
+      Console.print(row.rendered(color: terminal?.color ?? false))
+    }
   }
 
-  static func rows(_ report: SessionsReport) -> [Row] {
+  static func rows(_ report: SessionsReport, columns: Int?) -> [Row] {
     guard !report.sessions.isEmpty else {
       return [[Span(report.matching == 0 ? "no sessions" : "\(report.matching) sessions")]]
     }
@@ -59,7 +61,7 @@ struct SessionsCommand: ParsableCommand {
         Span(StatusTable.bytes(session.bytesIn)), Span(StatusTable.bytes(session.bytesOut)),
       ])
     }
-    var rows = StatusTable.aligned(table, right: 5..<9)
+    var rows = StatusTable.aligned(table, right: 5..<9, columns: columns, spare: [1, 2, 6])
     if report.matching > report.sessions.count {
       rows.append([Span("… and \(report.matching - report.sessions.count) more", .dim)])
     }

@@ -40,7 +40,7 @@ struct StatusCommand: ParsableCommand {
       return
     }
     let terminal = Terminal.onStandardOutput()
-    let table = StatusTable(report: first)
+    let table = StatusTable(report: first, columns: terminal?.size.columns)
     for row in table.rows() { Console.print(row.rendered(color: terminal?.color ?? false)) }
   }
 
@@ -83,8 +83,11 @@ struct StatusCommand: ParsableCommand {
 
   private func frame(_ report: StatusReport, _ problem: String?, _ terminal: Terminal) -> [Row] {
     let size = terminal.size
-    var rows = StatusTable(report: report).rows()
+    let table = StatusTable(report: report, columns: size.columns)
     let room = max(1, size.rows - 2)
+    var rows = table.rows(moves: 0)
+    // A blank line and a head before them.
+    rows = table.rows(moves: min(10, room - rows.count - 2))
     if rows.count > room {
       let hidden = rows.count - room + 1
       rows = rows.prefix(room - 1) + [[Span("… \(hidden) more lines: the screen ends", .dim)]]

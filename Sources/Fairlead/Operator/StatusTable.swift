@@ -1,11 +1,17 @@
-// The status as lines for people: aligned columns, states in colour.
+// The status as lines for people: states in colour, and in a narrow terminal the columns that
+// matter.
 
 import Control
 
 struct StatusTable {
-  let report: StatusReport
+  /// Columns of a line that are left to the last cell, where words stand, before others go.
+  private static let wordsWidth = 44
 
-  func rows() -> [Row] {
+  let report: StatusReport
+  /// Of the terminal; nil when lines may have any length.
+  var columns: Int?
+
+  func rows(moves: Int = 5) -> [Row] {
     var rows: [Row] = [
       [
         Span("fairlead \(report.program)", .name),
@@ -21,32 +27,51 @@ struct StatusTable {
     if !report.routers.isEmpty { rows += [Row()] + routers() }
     if !report.frontends.isEmpty { rows += [Row()] + frontends() }
     if !report.backends.isEmpty { rows += [Row()] + backends() }
+    if !report.moves.isEmpty, moves > 0 { rows += [Row()] + lastMoves(moves) }
     return rows
   }
 
   private func routers() -> [Row] {
     var table: [[Span]] = [
-      Self.heads("VIRTUAL ROUTER", "STATE", "FOR", "PRIORITY", "MASTER", "ADDRESSES", "WHY")
+      Self.heads(
+        "VIRTUAL ROUTER", "ID, ON", "STATE", "FOR", "PRIORITY", "MASTER", "ADDRESSES", "WHY")
     ]
     for router in report.routers {
-      let style: Style =
-        switch router.state {
-        case "master": .good
-        case "fault": .bad
-        case "backup": .plain
-        default: .busy
-        }
       let addresses = router.addresses.prefix(2).joined(separator: " ")
       table.append([
-        Span("\(router.name) (\(router.id), \(router.interface))", .bold),
-        Span(router.state.uppercased(), style), Span(Self.span(report.now - router.since)),
+        Span(router.name, .bold), Span("\(router.id), \(router.interface)"),
+        Self.state(ofRouter: router.state), Span(Self.span(report.now - router.since)),
         Span("\(router.priority)"), Span(router.master ?? "not known"),
         Span(addresses + (router.addresses.count > 2 ? " …" : "")),
         Span(
           router.standing.isEmpty ? router.reason : "\(router.reason); \(router.standing)", .dim),
       ])
     }
-    return Self.aligned(table)
+    return Self.aligned(table, columns: columns, spare: [4, 1])
+  }
+
+  /// The latest first.
+  private func lastMoves(_ count: Int) -> [Row] {
+    var table: [[Span]] = [Self.heads("LAST MOVES", "ROUTER", "FROM", "TO", "WHY")]
+    for move in report.moves.suffix(count).reversed() {
+      var words = move.reason
+      if let silence = move.silence { words += ", silent for \(Self.moment(silence))" }
+      table.append([
+        Span("\(Self.span(report.now - move.time)) ago"), Span(move.router, .bold),
+        Span("\(move.from.uppercased()) for \(Self.span(move.lasted))", .dim),
+        Self.state(ofRouter: move.to), Span(words, .dim),
+      ])
+    }
+    return Self.aligned(table, columns: columns, spare: [2])
+  }
+
+  private static func state(ofRouter state: String) -> Span {
+    switch state {
+    case "master": Span("MASTER", .good)
+    case "fault": Span("FAULT", .bad)
+    case "backup": Span("BACKUP")
+    default: Span(state.uppercased(), .busy)
+    }
   }
 
   private func frontends() -> [Row] {
@@ -63,18 +88,18 @@ struct StatusTable {
             : Span(addresses + (frontend.addresses.count > 2 ? " …" : "")),
         ] + Self.traffic(frontend.traffic) + [Span(frontend.backend ?? "")])
     }
-    return Self.aligned(table, right: 2..<7)
+    return Self.aligned(table, right: 2..<7, columns: columns, spare: [6, 5, 3])
   }
 
   private func backends() -> [Row] {
     var table: [[Span]] = [
       Self.heads(
-        "BACKEND / SERVER", "STATE", "SESSIONS", "TOTAL", "RATE", "IN", "OUT", "FOR",
+        "BACKEND / SERVER", "ADDRESS", "STATE", "SESSIONS", "TOTAL", "RATE", "IN", "OUT", "FOR",
         "LAST CHECK")
     ]
     for backend in report.backends {
       let count = backend.servers.count
-      let words = "\(backend.usableServers) of \(count) \(count == 1 ? "server" : "servers")"
+      let words = "\(backend.usableServers) of \(count) up"
       let state =
         backend.isDisabled
         ? Span("disabled", .busy)
@@ -85,11 +110,11 @@ struct StatusTable {
       if backend.retries > 0 { notes.append("\(backend.retries) retries") }
       if backend.redispatches > 0 { notes.append("\(backend.redispatches) redispatched") }
       table.append(
-        [Span(backend.name, .bold), state] + Self.traffic(backend.traffic)
+        [Span(backend.name, .bold), Span(""), state] + Self.traffic(backend.traffic)
           + [Span(""), Span(notes.joined(separator: ", "))])
       table += backend.servers.map(server)
     }
-    return Self.aligned(table, right: 2..<7)
+    return Self.aligned(table, right: 3..<8, columns: columns, spare: [7, 6, 4, 1, 5])
   }
 
   private func server(_ server: ServerReport) -> [Span] {
@@ -109,7 +134,7 @@ struct StatusTable {
     if server.connectFailures > 0 { check += ", \(server.connectFailures) connects failed" }
     return
       [
-        Span("  \(server.name)" + (server.address.map { " \($0)" } ?? "")),
+        Span("  \(server.name)"), Span(server.address ?? "none"),
         Self.state(server),
       ] + Self.traffic(server.traffic) + [
         Span(server.since.map { Self.span(report.now - $0) } ?? ""),
@@ -141,22 +166,33 @@ struct StatusTable {
     ]
   }
 
-  static func aligned(_ table: [[Span]], right: Range<Int> = 0..<0) -> [Row] {
-    let columns = table.map(\.count).max() ?? 0
-    let widths = (0..<columns).map { column in
+  /// Where a line is too long, columns go in the order of `spare`; what is too long then ends
+  /// with a mark.
+  static func aligned(
+    _ table: [[Span]], right: Range<Int> = 0..<0, columns: Int? = nil, spare: [Int] = []
+  ) -> [Row] {
+    let last = (table.map(\.count).max() ?? 1) - 1
+    let widths = (0...last).map { column in
       table.map { column < $0.count ? $0[column].text.count : 0 }.max() ?? 0
+    }
+    var shown = Array(0...last)
+    if let columns {
+      for column in spare {
+        let needed = shown.dropLast().reduce(0) { $0 + widths[$1] + 2 }
+        if needed + min(widths[last], wordsWidth) <= columns { break }
+        shown.removeAll { $0 == column }
+      }
     }
     return table.map { cells in
       var spans: [Span] = []
-      for (column, cell) in cells.enumerated() {
-        let blanks = String(repeating: " ", count: widths[column] - cell.text.count)
-        let isLast = column == cells.count - 1
+      let end = cells.lastIndex { !$0.text.isEmpty } ?? 0
+      for column in shown where column <= end {
+        let blanks = String(repeating: " ", count: widths[column] - cells[column].text.count)
         if right.contains(column) { spans.append(Span(blanks)) }
-        spans.append(cell)
-        if !right.contains(column), !isLast { spans.append(Span(blanks)) }
-        if !isLast { spans.append(Span("  ")) }
+        spans.append(cells[column])
+        if column < end { spans.append(Span(right.contains(column) ? "  " : blanks + "  ")) }
       }
-      return Row(spans)
+      return Row(spans).shortened(to: columns)
     }
   }
 
@@ -172,6 +208,14 @@ struct StatusTable {
       value /= 1024
     }
     return "\(rate(value)) TiB"
+  }
+
+  /// `0.35 s` below ten seconds, otherwise as `span`.
+  static func moment(_ seconds: Double) -> String {
+    let hundredths = Int(max(0, min(seconds, 1e12)) * 100)
+    guard hundredths < 1000 else { return span(seconds) }
+    let rest = hundredths % 100
+    return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest) s"
   }
 
   /// `4s`, `3m12s`, `2h05m`, `7d03h`.
