@@ -61,6 +61,7 @@ extension TransitionCause {
     case .takenOver: "taken_over"
     }
   }
+}
 
 /// How the thread that runs the routers is scheduled.
 public struct FailoverOptions: Equatable, Sendable {
