@@ -6,7 +6,7 @@ public let controlVersion = 1
 /// What an operator asks for.
 public struct ControlRequest: Codable, Equatable, Sendable {
   public enum Command: String, Codable, CaseIterable, Sendable {
-    case status, reload, drain, undrain, events, sessions
+    case status, reload, drain, undrain, events, sessions, failover
   }
   public var version: Int
   public var command: Command
@@ -17,6 +17,15 @@ public struct ControlRequest: Codable, Equatable, Sendable {
   public var follow: Bool?
   /// For sessions: how many at most, 0...10,000.
   public var limit: Int?
+  /// For drain and undrain: this node, not a server.
+  public var node: Bool?
+  /// For failover: the node that is to have the addresses, by name or address; nil: whoever is
+  /// next.
+  public var to: String?
+  /// For failover: a virtual router's name, or one of its addresses; nil: all.
+  public var vip: String?
+  /// For failover: only tell what would be done.
+  public var dryRun: Bool?
 
   public init(
     _ command: Command, server: String? = nil, follow: Bool? = nil, limit: Int? = nil
@@ -39,6 +48,8 @@ public struct ControlAnswer: Codable, Equatable, Sendable {
   public var status: StatusReport?
   public var events: [ControlEvent]?
   public var sessions: SessionsReport?
+  /// For failover: addresses were given up, and nobody took them in time.
+  public var isUntaken: Bool?
 
   public init(
     ok: Bool, messages: [String] = [], status: StatusReport? = nil,

@@ -73,6 +73,10 @@ extension Daemon {
     case .status: return ControlAnswer(ok: true, status: await report())
     case .events: return ControlAnswer(ok: true, events: history.events)
     case .sessions: return await listSessions(request)
+    // Its outcome comes from the network: nothing else waits for that.
+    case .failover: return await failover(request)
+    case .drain where request.node == true: return await setNodeDrained(true)
+    case .undrain where request.node == true: return await setNodeDrained(false)
     case .reload, .drain, .undrain:
       return await withCheckedContinuation { continuation in
         post.yield(.request(request) { continuation.resume(returning: $0) })
@@ -86,7 +90,7 @@ extension Daemon {
     case .reload: return await reload()
     case .drain: return setDrained(request.server, true)
     case .undrain: return setDrained(request.server, false)
-    case .status, .events, .sessions: return await answer(request)
+    case .status, .events, .sessions, .failover: return await answer(request)
     }
   }
 

@@ -7,7 +7,7 @@ import Proxy
 
 extension Daemon {
   func listSessions(_ request: ControlRequest) async -> ControlAnswer {
-    guard let engine else { return .refused("no proxy runs here, so there are no sessions") }
+    guard engine != nil else { return .refused("no proxy runs here, so there are no sessions") }
     var reference: ServerReference?
     if request.server != nil {
       switch findServer(request.server) {
@@ -16,7 +16,16 @@ extension Daemon {
       }
     }
     let limit = min(max(0, request.limit ?? 100), ControlLimits.sessions)
-    let listing = await withCheckedContinuation { continuation in
+    let listing = await openSessions(of: reference, limit: limit)
+    return ControlAnswer(
+      ok: true,
+      sessions: SessionsReport(
+        matching: listing.matching, sessions: listing.sessions.map(SessionReport.init)))
+  }
+
+  func openSessions(of reference: ServerReference?, limit: Int) async -> SessionListing {
+    guard let engine else { return SessionListing() }
+    return await withCheckedContinuation { continuation in
       let collector = engine.listSessions(of: reference, limit: limit) {
         continuation.resume(returning: $0)
       }
@@ -26,10 +35,6 @@ extension Daemon {
         collector?.finish()
       }
     }
-    return ControlAnswer(
-      ok: true,
-      sessions: SessionsReport(
-        matching: listing.matching, sessions: listing.sessions.map(SessionReport.init)))
   }
 }
 

@@ -72,6 +72,11 @@ actor Daemon {
   var isServing = false
   let history = EventHistory()
   let started = WallClock.now
+  /// Every node of a native file, and the name of this one; empty and nil for other files.
+  var nodes: [FailoverSituation.Node] = []
+  var thisNode: String?
+  /// A planned move has not come to its end.
+  var isMoving = false
   /// The last changes of state of virtual routers, oldest first.
   var moves: [MoveReport] = []
   /// Servers that an operator has drained.
@@ -178,7 +183,9 @@ actor Daemon {
 
   /// The proxy first: an address should only come to a node that can serve it.
   private func start() async -> Bool {
-    guard let halves = load().halves else { return false }
+    let loaded = load()
+    guard let halves = loaded.halves else { return false }
+    adoptNodes(of: loaded)
     if let problem = await startControl() {
       say("error: \(problem)")
       return false
@@ -239,6 +246,7 @@ actor Daemon {
         problem = await reloadFailover(new.failover)
         // Both halves change, or neither does.
         if problem != nil, engine != nil { _ = await apply(before) }
+        if problem == nil { adoptNodes(of: loaded) }
       }
     } else {
       problem = "the files have errors"

@@ -12,7 +12,8 @@ struct Fairlead: AsyncParsableCommand {
     subcommands: [
       RunCommand.self, CheckCommand.self, VerifyCommand.self, ConvertCommand.self, InitCommand.self,
       StatusCommand.self, SessionsCommand.self, EventsCommand.self, ReloadCommand.self,
-      DrainCommand.self, UndrainCommand.self, CleanupCommand.self, DemoCommand.self,
+      DrainCommand.self, UndrainCommand.self, FailoverCommand.self, CleanupCommand.self,
+      DemoCommand.self,
     ])
 }
 

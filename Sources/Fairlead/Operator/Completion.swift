@@ -23,6 +23,9 @@ enum Completion {
     allServers(report).filter { !$0.isDrained }.map(\.name)
   }
 
+  /// Virtual routers by name.
+  static let routers = names { $0.routers.map(\.name) }
+
   private static func allServers(_ report: StatusReport) -> [(name: String, isDrained: Bool)] {
     report.backends.flatMap { backend in
       backend.servers.map { ("\(backend.name)/\($0.name)", $0.isDrained) }

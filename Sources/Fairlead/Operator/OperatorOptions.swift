@@ -72,31 +72,54 @@ struct ReloadCommand: ParsableCommand {
 struct DrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "drain",
-    abstract: "Sends new sessions to other servers; the server keeps those it has.",
+    abstract: "Sends new sessions to other servers, or virtual addresses to other nodes.",
     discussion: """
-      Lasts until `fairlead undrain` or the end of the daemon; checks go on meanwhile, and \
-      reloads keep it. \(OperatorOptions.exitCodes)
+      A drained server keeps the sessions it has. A drained node serves who connects to it \
+      without a virtual address. Both last until `fairlead undrain` or the end of the daemon; \
+      checks go on meanwhile, and reloads keep it. \(OperatorOptions.exitCodes)
       """)
   @OptionGroup var options: OperatorOptions
   @Argument(
     help: "BACKEND/SERVER, or SERVER if only one backend has it.",
     completion: Completion.undrainedServers)
-  var server: String
+  var server: String?
 
-  func run() throws { try options.carryOut(ControlRequest(.drain, server: server)) }
+  @Flag(help: "This node: it gives its virtual addresses up and takes none.")
+  var node = false
+
+  func validate() throws {
+    guard node == (server == nil) else { throw ValidationError("give a server or --node") }
+  }
+
+  func run() throws {
+    var request = ControlRequest(.drain, server: server)
+    if node { request.node = true }
+    try options.carryOut(request)
+  }
 }
 
 /// `fairlead undrain`
 struct UndrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "undrain",
-    abstract: "Lets a drained server have new sessions again.",
+    abstract: "Takes a drain of a server or of this node back.",
     discussion: OperatorOptions.exitCodes)
   @OptionGroup var options: OperatorOptions
   @Argument(
     help: "BACKEND/SERVER, or SERVER if only one backend has it.",
     completion: Completion.drainedServers)
-  var server: String
+  var server: String?
 
-  func run() throws { try options.carryOut(ControlRequest(.undrain, server: server)) }
+  @Flag(help: "This node: it may have virtual addresses again.")
+  var node = false
+
+  func validate() throws {
+    guard node == (server == nil) else { throw ValidationError("give a server or --node") }
+  }
+
+  func run() throws {
+    var request = ControlRequest(.undrain, server: server)
+    if node { request.node = true }
+    try options.carryOut(request)
+  }
 }

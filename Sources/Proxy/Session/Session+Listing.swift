@@ -36,6 +36,7 @@ public struct SessionListing: Sendable {
   public var sessions: [SessionSnapshot] = []
   /// How many there are.
   public var matching = 0
+  public init() {}
 }
 
 /// Gathers what the workers answer, and hands it on once: when all have, or when `finish` is

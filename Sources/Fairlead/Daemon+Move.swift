@@ -1,0 +1,112 @@
+// Planned moves of virtual addresses, carried out: the plan is FailoverPlan's, the elections are
+// the routers'. Nothing else waits for the outcome of a move.
+
+import Configuration
+import Control
+import Failover
+import Kernel
+import Proxy
+
+extension Daemon {
+  /// Who else there is, for as long as these files are in force.
+  func adoptNodes(of loaded: LoadedConfiguration) {
+    thisNode = loaded.node
+    nodes = (loaded.document?.nodes ?? []).map {
+      FailoverSituation.Node(name: $0.name, addresses: $0.addresses)
+    }
+  }
+
+  func failover(_ request: ControlRequest) async -> ControlAnswer {
+    guard let half = failover else { return .refused("this node has no virtual addresses") }
+    guard !isMoving else { return .refused("another failover is under way") }
+    isMoving = true
+    defer { isMoving = false }
+    let plan: FailoverPlan
+    do throws(FailoverPlan.Refusal) {
+      plan = try FailoverPlan.make(
+        await situation(half), to: request.to, vip: request.vip)
+    } catch {
+      return .refused(error.problem)
+    }
+    if request.dryRun == true || plan.step == .nothing {
+      return ControlAnswer(ok: true, messages: plan.lines)
+    }
+    return await carryOut(plan, half)
+  }
+
+  private func situation(_ half: FailoverHalf) async -> FailoverSituation {
+    let listing = await openSessions(of: nil, limit: ControlLimits.sessions)
+    let sessions = listing.sessions.map(\.local).filter { $0.family != 0 }.map(\.address)
+    let now_us = Clock.monotonic_us()
+    let status = Dictionary(half.engine.status.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+    let own = nodes.first { $0.name == thisNode }
+    let here =
+      own
+      ?? FailoverSituation.Node(
+        name: half.configuration.global.routerID ?? System.hostName,
+        addresses: half.configuration.routers.compactMap(\.source))
+    let routers = half.configuration.routers.map { router in
+      let known = status[router.name]
+      let addresses = (router.addresses + router.excludedAddresses).map(\.address)
+      let interval_us = Int64(router.advertisementInterval / .microseconds(1))
+      return FailoverSituation.Router(
+        name: router.name, addresses: addresses, isHeldHere: known?.state == .master,
+        faults: known?.faults ?? [],
+        others: router.peers.isEmpty ? nil : router.peers.map { node(of: $0.address) },
+        master: known?.state == .backup ? known?.master : nil,
+        heard_s: known?.heardAt_us.map { Double(now_us &- $0) / 1_000_000 },
+        interval_us: interval_us,
+        longestSkew_us: router.version == .v2 ? 1_000_000 : interval_us,
+        sessions: sessions.count(where: addresses.contains),
+        group: half.configuration.groups.first { $0.members.contains(router.name) }?.name)
+    }
+    return FailoverSituation(thisNode: here, routers: routers)
+  }
+
+  /// A peer by its name in the native file; without one, its address is its name.
+  private func node(of address: IPAddress) -> FailoverSituation.Node {
+    nodes.first { $0.addresses.contains(address) }
+      ?? FailoverSituation.Node(name: "\(address)", addresses: [address])
+  }
+}
+
+// MARK: Carrying out
+
+extension Daemon {
+  private func carryOut(_ plan: FailoverPlan, _ half: FailoverHalf) async -> ControlAnswer {
+    var results: [OrderResult] = []
+    switch plan.step {
+    case .nothing: return ControlAnswer(ok: true, messages: plan.lines)
+    case .stepDown(let held):
+      say("failover: giving up \(held.joined(separator: ", "))")
+      for name in held { results += await half.engine.stepDown(router: name) }
+    case .claim(let wanted):
+      say("failover: taking \(wanted.joined(separator: ", "))")
+      for name in wanted { results += await half.engine.claim(router: name) }
+    }
+    return outcome(results, after: plan.lines)
+  }
+
+  /// `drain --node` and `undrain --node`.
+  func setNodeDrained(_ isDrained: Bool) async -> ControlAnswer {
+    guard let half = failover else { return .refused("this node has no virtual addresses") }
+    let text =
+      isDrained
+      ? "this node is drained: any other node takes its virtual addresses, and none comes back"
+      : "this node is no longer drained"
+    say(text)
+    logToAll(.notice, text)
+    return outcome(await half.engine.setDrained(isDrained), after: [text])
+  }
+
+  private func outcome(_ results: [OrderResult], after lines: [String]) -> ControlAnswer {
+    let words = results.map { "\($0)" }
+    words.forEach(say)
+    let failed = results.filter { !$0.isSuccess }
+    var answer = ControlAnswer(
+      ok: failed.isEmpty && !results.isEmpty, messages: lines + words)
+    if results.isEmpty { answer.messages.append("the virtual routers have stopped") }
+    answer.isUntaken = failed.contains { $0.outcome == .nobodyTook || $0.outcome == .notTaken }
+    return answer
+  }
+}

@@ -1,0 +1,206 @@
+// What `fairlead failover` is going to do, what it costs, and why it may be refused. Decides only:
+// what is known is given, and who carries it out waits for the outcome.
+
+import Configuration
+import Control
+
+/// What this node knows before a planned move.
+struct FailoverSituation {
+  struct Node: Equatable {
+    var name: String
+    var addresses: [IPAddress]
+
+    func isCalled(_ word: String) -> Bool {
+      name == word || addresses.contains { "\($0)" == word }
+    }
+  }
+  struct Router: Equatable {
+    var name: String
+    var addresses: [IPAddress]
+    var isHeldHere: Bool
+    /// Why it cannot take part; empty when nothing is wrong.
+    var faults: [String]
+    /// The other nodes that take part; nil when adverts go to a group: nobody knows who listens.
+    var others: [Node]?
+    /// The master, as last heard.
+    var master: IPAddress?
+    /// Seconds since another node was heard; nil: never.
+    var heard_s: Double?
+    var interval_us: Int64
+    /// The longest that a backup waits after a resignation.
+    var longestSkew_us: Int64
+    /// Open sessions to its addresses.
+    var sessions: Int
+    /// Its sync group: its routers move together.
+    var group: String?
+  }
+  var thisNode: Node
+  var routers: [Router]
+}
+
+struct FailoverPlan: Equatable {
+  enum Step: Equatable {
+    /// This node gives these up.
+    case stepDown([String])
+    /// This node takes these.
+    case claim([String])
+    /// It is as wanted already.
+    case nothing
+  }
+  var step: Step
+  /// Preflight, for a person.
+  var lines: [String]
+
+  /// Why nothing is done, and what to do instead.
+  struct Refusal: Error, Equatable { var problem: String }
+
+  /// `to` is a node's name or address; nil: whoever is next. `vip` is a virtual router's name or
+  /// one of its addresses; nil: all. Throws what is in the way.
+  static func make(
+    _ situation: FailoverSituation, to: String?, vip: String?
+  ) throws(Refusal) -> FailoverPlan {
+    let chosen = try choose(situation.routers, vip)
+    let plan =
+      if let to {
+        situation.thisNode.isCalled(to)
+          ? try claim(chosen, situation) : try handOver(chosen, to, situation)
+      } else {
+        try stepDown(chosen, situation)
+      }
+    return plan
+  }
+
+  // MARK: Which
+
+  private static func choose(
+    _ routers: [FailoverSituation.Router], _ vip: String?
+  ) throws(Refusal) -> [FailoverSituation.Router] {
+    guard !routers.isEmpty else {
+      throw Refusal(problem: "this node has no virtual addresses")
+    }
+    guard let vip else { return routers }
+    let found = routers.filter { router in
+      router.name == vip || router.addresses.contains { "\($0)" == vip }
+    }
+    guard !found.isEmpty else {
+      let names = routers.map(\.name).joined(separator: ", ")
+      throw Refusal(problem: "there is no virtual router or address '\(vip)'; there are \(names)")
+    }
+    let groups = Set(found.compactMap(\.group))
+    return routers.filter { router in
+      found.contains(router) || router.group.map(groups.contains) == true
+    }
+  }
+
+  // MARK: What
+
+  private static func stepDown(
+    _ chosen: [FailoverSituation.Router], _ situation: FailoverSituation
+  ) throws(Refusal) -> FailoverPlan {
+    let held = chosen.filter(\.isHeldHere)
+    guard !held.isEmpty else {
+      let here = situation.thisNode.name
+      throw Refusal(
+        problem: chosen.map { whereItIs($0) }.joined(separator: "; ")
+          + ". Run this there; or here, to take over: fairlead failover --to \(here)")
+    }
+    if let alone = held.first(where: { $0.others?.isEmpty == true }) {
+      throw Refusal(problem: "\(alone.name): there is no other node that could take it")
+    }
+    return FailoverPlan(step: .stepDown(held.map(\.name)), lines: held.flatMap(costs))
+  }
+
+  private static func claim(
+    _ chosen: [FailoverSituation.Router], _ situation: FailoverSituation
+  ) throws(Refusal) -> FailoverPlan {
+    let wanted = chosen.filter { !$0.isHeldHere }
+    if let faulty = wanted.first(where: { !$0.faults.isEmpty }) {
+      throw Refusal(
+        problem: "\(faulty.name) cannot come here: \(faulty.faults.joined(separator: ", "))")
+    }
+    guard !wanted.isEmpty else {
+      return FailoverPlan(
+        step: .nothing, lines: chosen.map { "\($0.name) is held by this node already" })
+    }
+    let lines = wanted.flatMap { router in
+      [
+        whereItIs(router) + " and comes to this node",
+        "  sessions through that node are reset; how many only `fairlead sessions` there tells",
+      ]
+    }
+    return FailoverPlan(step: .claim(wanted.map(\.name)), lines: lines)
+  }
+
+  private static func handOver(
+    _ chosen: [FailoverSituation.Router], _ to: String, _ situation: FailoverSituation
+  ) throws(Refusal) -> FailoverPlan {
+    let remedy = "run on \(to): fairlead failover --to \(to)"
+    for router in chosen {
+      guard let others = router.others else {
+        throw Refusal(
+          problem: "\(router.name): VRRP names no successor, and who listens to multicast"
+            + " adverts is not known here; \(remedy)")
+      }
+      guard let node = others.first(where: { $0.isCalled(to) }) else {
+        let names = ([situation.thisNode] + others).map(\.name).joined(separator: ", ")
+        throw Refusal(problem: "\(router.name): no node is called '\(to)'; there are \(names)")
+      }
+      if !router.isHeldHere, let master = router.master, node.addresses.contains(master) {
+        continue
+      }
+      guard router.isHeldHere else {
+        throw Refusal(problem: "\(whereItIs(router)), not by this node; \(remedy)")
+      }
+      guard others.count == 1 else {
+        throw Refusal(
+          problem: "\(router.name): VRRP names no successor, and \(others.count) other nodes"
+            + " could be it; \(remedy)")
+      }
+    }
+    let held = chosen.filter(\.isHeldHere)
+    guard !held.isEmpty else {
+      return FailoverPlan(step: .nothing, lines: chosen.map { whereItIs($0) + " already" })
+    }
+    return FailoverPlan(step: .stepDown(held.map(\.name)), lines: held.flatMap(costs))
+  }
+
+  /// The longest that a backup waits for a master that says nothing.
+  private static func masterDown_us(_ router: FailoverSituation.Router) -> Int64 {
+    3 * router.interval_us + router.longestSkew_us
+  }
+
+  // MARK: Words
+
+  private static func whereItIs(_ router: FailoverSituation.Router) -> String {
+    if router.isHeldHere { return "\(router.name) is held by this node" }
+    guard let master = router.master else {
+      return "\(router.name) is held by nobody that was heard here"
+    }
+    let node = router.others?.first { $0.addresses.contains(master) }
+    let name = node.map { $0.name == "\(master)" ? "" : "\($0.name), " } ?? ""
+    return "\(router.name) is held by \(name)\(master)"
+  }
+
+  /// What giving it up means.
+  private static func costs(_ router: FailoverSituation.Router) -> [String] {
+    let addresses = router.addresses.map { "\($0)" }.joined(separator: ", ")
+    let nodes =
+      router.others.map { others in "may go to " + others.map(\.name).joined(separator: " or ") }
+      ?? "goes to whoever listens to its adverts"
+    let heard =
+      router.heard_s.map { "another node was heard \(seconds($0)) ago" }
+      ?? "no other node was heard since the start"
+    let lost_us = masterDown_us(router)
+    return [
+      "\(router.name) (\(addresses)) is held by this node and \(nodes)",
+      "  \(heard); backups send nothing, so only `fairlead status` there tells whether one is"
+        + " ready",
+      "  \(router.sessions) \(router.sessions == 1 ? "session is" : "sessions are") reset and can"
+        + " connect anew at once",
+      "  expected gap: none, the successor has it before it goes from here; if this node died"
+        + " instead, up to \(seconds(Double(lost_us) / 1_000_000))",
+    ]
+  }
+
+  private static func seconds(_ value: Double) -> String { StatusTable.moment(value) }
+}

@@ -1,0 +1,106 @@
+"""Planned moves: `fairlead failover`, `drain --node` and `undrain --node`, between nodes on a
+bridge."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from harness.cluster import Cluster
+from harness.operators import call, status
+from harness.routers import Node, Settings
+from harness.waiting import eventually
+
+pytestmark = [pytest.mark.fairlead_only, pytest.mark.limit(120)]
+
+MakeCluster = Callable[..., Cluster]
+
+SETTINGS = Settings(version=3, interval="0.1", priority=150, unicast=True)
+
+
+def started(make_cluster: MakeCluster, count: int) -> Cluster:
+    cluster = make_cluster(*["fairlead"] * count)
+    cluster.start(*[SETTINGS.with_(priority=150 - 10 * number) for number in range(count)])
+    cluster.settle(cluster.nodes[0])
+    return cluster
+
+
+def ask(node: Node, *words: str) -> tuple[int, str, str]:
+    return call(node.directory / "control.sock", *words)
+
+
+def address(node: Node) -> str:
+    return node.host.addresses[0].split("/")[0]
+
+
+def test_the_holder_hands_over_and_tells_how_long_it_took(make_cluster: MakeCluster) -> None:
+    cluster = started(make_cluster, 2)
+    a, b = cluster.nodes
+    code, out, errors = ask(a, "failover", "--dry-run")
+    assert code == 0, errors
+    assert "is held by this node" in out and "expected gap: none" in out
+    assert cluster.holders() == ["a"], "a dry run changes nothing"
+    code, out, errors = ask(a, "failover")
+    assert code == 0, errors
+    took = re.search(rf"VI_1: {re.escape(address(b))} took over after (\d[\d.]*) s", out)
+    assert took and float(took[1]) < 2, out
+    cluster.settle(b)
+    code, _, errors = ask(a, "failover")
+    assert code == 1 and f"VI_1 is held by {address(b)}" in errors
+    assert "fairlead failover --to" in errors, "the remedy"
+
+
+def test_a_backup_asks_for_it(make_cluster: MakeCluster) -> None:
+    cluster = started(make_cluster, 3)
+    a, _, c = cluster.nodes
+    code, _, errors = ask(a, "failover", "--to", address(c))
+    assert code == 1 and "VRRP names no successor" in errors
+    assert f"run on {address(c)}: fairlead failover --to {address(c)}" in errors
+    assert cluster.holders() == ["a"]
+    code, out, errors = ask(c, "failover", "--to", address(c), "--vip", "10.0.0.179")
+    assert code == 0 and "VI_1: this node took over after" in out, errors
+    cluster.settle(c)
+    code, out, _ = ask(c, "failover", "--to", address(c))
+    assert code == 0 and "already" in out
+
+
+def test_nobody_takes_over(make_cluster: MakeCluster) -> None:
+    cluster = started(make_cluster, 2)
+    a, b = cluster.nodes
+    b.stop()
+    code, out, errors = ask(a, "failover")
+    assert code == 3 and "nobody took it within" in errors, out
+    cluster.isolated.add(b.name)
+    cluster.settle(a)
+
+
+def test_what_is_refused(make_cluster: MakeCluster) -> None:
+    cluster = started(make_cluster, 2)
+    a, _ = cluster.nodes
+    for words, problem in [
+        (("--vip", "nothing"), "there is no virtual router or address 'nothing'; there are VI_1"),
+        (("--to", "nobody"), "no node is called 'nobody'"),
+    ]:
+        code, _, errors = ask(a, "failover", *words)
+        assert code == 1 and problem in errors
+    code, _, errors = call(a.directory / "absent.sock", "failover")
+    assert code == 2 and "no fairlead answers" in errors
+    assert cluster.holders() == ["a"]
+
+
+def test_a_drained_node_takes_nothing(make_cluster: MakeCluster) -> None:
+    cluster = started(make_cluster, 2)
+    a, b = cluster.nodes
+    code, out, errors = ask(a, "drain", "--node")
+    assert code == 0 and "this node is drained" in out, errors
+    cluster.settle(b)
+    b.stop()
+    eventually(lambda: cluster.holders() == [], 5, "nobody holds it")
+    assert status(a.directory / "control.sock")["routers"][0]["state"] != "master"
+    code, out, _ = ask(a, "undrain", "--node")
+    assert code == 0 and "no longer drained" in out
+    cluster.isolated.add(b.name)
+    cluster.settle(a)
+    assert ask(a, "drain", "--node", "x")[0] == 64, "a server or this node"
