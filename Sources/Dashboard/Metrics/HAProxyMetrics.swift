@@ -127,7 +127,7 @@ enum HAProxyMetrics {
     switch state {
     case .up: "UP"
     case .down: "DOWN"
-    case .stopping: "NOLB"
+    case .stopping, .draining: "NOLB"
     case .maintenance: "MAINT"
     case .drained: "DRAIN"
     }
