@@ -19,7 +19,7 @@ import Testing
     traffic.ends = ["complete": 6, "client_abort": 1]
     var router = RouterReport(
       name: "VI_1", id: 51, interface: "eth0", addresses: ["10.0.0.179/26"], state: "master",
-      since: 120.5, reason: "init", priority: 150, master: "this node", faults: [],
+      since: 120.5, reason: "init", priority: 150, standing: "", master: "this node", faults: [],
       advertsSent: 3, advertsReceived: 0, drops: ["bad-checksum": 2])
     router.takeover = 0.34
     router.transitions = [TransitionReport(state: "master", cause: "master_down", count: 2)]
