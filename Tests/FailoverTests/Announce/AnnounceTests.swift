@@ -8,8 +8,10 @@ import Testing
 
 @Suite(.serialized, .enabled(if: Namespace.isPossible, Namespace.need))
 struct AnnounceTests {
-  private static func heard(_ watch: DuplicateWatch) -> [HeardOwner] {
-    let end = Clock.monotonic_us() + 5_000_000
+  private static func heard(
+    _ watch: DuplicateWatch, within_ms: Int64 = 5000
+  ) -> [HeardOwner] {
+    let end = Clock.monotonic_us() + within_ms * 1000
     while Clock.monotonic_us() < end {
       let heard = watch.readHeard()
       if !heard.isEmpty { return heard }
@@ -70,9 +72,14 @@ struct AnnounceTests {
       let mac = try #require(MACAddress([2, 0, 0, 0, 0, 9]))
       #expect(watch.watch([four, six], on: [near]) == nil)
       for address in [four, six] {
-        #expect(announcer.announce(address, on: far, mac: mac, isRouter: false) == nil)
-        #expect(
-          Self.heard(watch) == [HeardOwner(interface: near, address: address, mac: mac)])
+        // A cable that has just come up may lose a packet.
+        let end = Clock.monotonic_us() + 10_000_000
+        var heard: [HeardOwner] = []
+        repeat {
+          #expect(announcer.announce(address, on: far, mac: mac, isRouter: false) == nil)
+          heard = Self.heard(watch, within_ms: 500)
+        } while heard.isEmpty && Clock.monotonic_us() < end
+        #expect(heard == [HeardOwner(interface: near, address: address, mac: mac)])
       }
       // What this node sends is not heard by itself.
       #expect(announcer.announce(four, on: near, mac: mac, isRouter: false) == nil)
