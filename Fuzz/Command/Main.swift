@@ -8,6 +8,7 @@ enum FuzzCommand {
   /// Each mode is a file of its own in this folder.
   static let modes: [(name: String, run: @Sendable (_ count: Int, _ seed: UInt64) -> Bool)] = [
     ("keepalived-conf", KeepalivedMode.run),
+    ("native", NativeMode.run),
     ("packets", PacketMode.run),
   ]
 

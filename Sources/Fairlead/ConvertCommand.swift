@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Configuration
+import Glibc
 
 struct ConvertCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -12,14 +13,48 @@ struct ConvertCommand: ParsableCommand {
       error. Give the keepalived.conf of every node, so that it knows them all.
       """)
 
+  @Option(help: "NAME:FILE, a keepalived.conf of the node of that name; once for each node.")
+  var node: [String] = []
+
   @Argument(help: "haproxy.cfg and keepalived.conf files.", completion: .file())
-  var files: [String]
+  var files: [String] = []
+
+  func validate() throws {
+    if files.isEmpty, node.isEmpty { throw ValidationError("name at least one file") }
+  }
 
   func run() throws {
     var proxyFiles: [(path: String, bytes: [UInt8])] = []
     var nodes: [(file: String, configuration: FailoverConfiguration)] = []
+    var names: [String?] = []
     var hasFailed = false
     do {
+      for pair in node {
+        let parts = pair.split(separator: ":", maxSplits: 1).map(String.init)
+        let isPlain =
+          parts.first?.utf8.allSatisfy {
+            switch $0 {
+            case 45, 46, 48...57, 65...90, 95, 97...122: true
+            default: false
+            }
+          } ?? false
+        guard parts.count == 2, isPlain, parts[0].utf8.count <= 128 else {
+          Console.say("--node \(pair): write NAME:FILE, the name in letters, digits, '-', '_', '.'")
+          throw ExitCode(1)
+        }
+        if names.contains(parts[0]) {
+          Console.say("--node \(pair): node \(parts[0]) is already there")
+          throw ExitCode(1)
+        }
+        let result = KeepalivedDialect.parse(
+          files: try ConfigurationFiles.load(paths: [parts[1]]))
+        Console.show(result.diagnostics)
+        hasFailed = hasFailed || result.configuration == nil
+        if let found = result.configuration {
+          nodes.append((parts[1], found))
+          names.append(parts[0])
+        }
+      }
       for file in try ConfigurationFiles.load(paths: files) {
         if HAProxyDialect.recognises(file.bytes) {
           proxyFiles.append(file)
@@ -33,6 +68,8 @@ struct ConvertCommand: ParsableCommand {
           hasFailed = true
         }
       }
+    } catch let code as ExitCode {
+      throw code
     } catch {
       Console.say("\(error)")
       throw ExitCode(1)
@@ -45,15 +82,20 @@ struct ConvertCommand: ParsableCommand {
       hasFailed = hasFailed || proxy == nil
     }
     if hasFailed { throw ExitCode(1) }
-    let conversion = NativeConversion(proxy: proxy, nodes: nodes)
-    Console.write(NativeDialect.print(conversion.document), to: 1)
+    let conversion = NativeConversion(proxy: proxy, nodes: nodes, names: names)
     conversion.notes.forEach(Console.say)
+    if conversion.document == NativeDocument() { throw ExitCode(1) }
+    Console.write(NativeDialect.print(conversion.document), to: 1)
   }
 }
 
 struct InitCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "init", abstract: "Writes a new fairlead.yaml to standard output.")
+    commandName: "init",
+    abstract: "Writes a new fairlead.yaml; an existing file is never overwritten.")
+
+  @Argument(help: "The file to make; - for standard output.")
+  var file = "fairlead.yaml"
 
   @Option(help: "Virtual address with its prefix length, such as 10.0.0.179/26.")
   var vip: [String] = []
@@ -73,7 +115,42 @@ struct InitCommand: ParsableCommand {
       servers: try server.map { try InitCommand.pair($0, "--server") }, listen: listen)
     Console.show(made.diagnostics)
     if made.diagnostics.contains(where: { $0.severity == .error }) { throw ExitCode(1) }
-    Console.write(made.text, to: 1)
+    if file == "-" {
+      Console.write(made.text, to: 1)
+      return
+    }
+    try write(made.text)
+    Console.print(
+      """
+      \(file) is written. Next:
+        1. copy it to every node, unchanged
+        2. on each of them: fairlead check \(file)
+        3. on each of them: fairlead run \(file)
+      A node finds itself by its host name or address; --node NAME says it otherwise.
+      """)
+  }
+
+  private func write(_ text: String) throws {
+    // Passwords may be added later: nobody else reads it.
+    let descriptor = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      Console.say(
+        errno == EEXIST
+          ? "\(file) is already there and stays as it is; name another file, or - to see the text"
+          : "\(file): \(String(cString: strerror(errno)))")
+      throw ExitCode(1)
+    }
+    defer { close(descriptor) }
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+      let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        Console.say("\(file): \(String(cString: strerror(errno)))")
+        throw ExitCode(1)
+      }
+      bytes = bytes.dropFirst(count)
+    }
   }
 
   private static func pair(_ text: String, _ option: String) throws -> (String, String) {

@@ -20,6 +20,9 @@ import Testing
     #expect(keys(schema) == Set(NativeParser.keys))
     #expect(keys(definitions["node"]) == Set(NativeNode.keys.map(\.name)))
     #expect(keys(definitions["virtualAddress"]) == Set(NativeVirtualAddress.keys.map(\.name)))
+    #expect(
+      keys(definitions["announcement"]) == Set(NativeVirtualAddress.announcementKeys.map(\.name)))
+    #expect(keys(definitions["notify"]) == Set(NativeVirtualAddress.notifyKeys.map(\.name)))
     #expect(keys(definitions["frontend"]) == Set(NativeFrontend.keys.map(\.name)))
     #expect(keys(definitions["backend"]) == Set(NativeBackend.keys.map(\.name)))
     #expect(keys(definitions["server"]) == Set(NativeServer.keys.map(\.name)))

@@ -161,6 +161,17 @@ private let failoverOnly = header + "virtualAddresses: [10.0.0.179/26]\n"
     if conversion.notes.isEmpty { #expect(got == plain) }
   }
 
+  @Test func frontExampleSendsBothPortsToTheNodes() throws {
+    let file = Fixtures.examples.appendingPathComponent("kubernetes-front/fairlead.yaml")
+    let result = NativeDialect.parse(
+      files: [("fairlead.yaml", try Fixtures.bytes(file))], options: machine)
+    #expect(result.diagnostics == [])
+    let proxy = try #require(result.proxy)
+    #expect(proxy.frontends.map(\.defaultBackend) == ["http", "https"])
+    #expect(proxy.backends.map { $0.servers.first?.port } == [.fixed(30080), .fixed(30443)])
+    #expect(result.failover?.routers.count == 1)
+  }
+
   @Test func keepalivedFilesOfTwoNodesBecomeOneFile() throws {
     func node(_ name: String, _ priority: Int, _ own: String, _ peer: String) throws
       -> FailoverConfiguration

@@ -81,12 +81,15 @@ struct NativeAssembly {
           + "of node '\(node.name)'; name it: nodes.\(node.name).interface")
       return nil
     }
-    var router = VirtualRouter(
-      name: address.effectiveName, origin: address.origin, interface: interface,
-      id: address.effectiveRouterID)
+    var router = address.settings
+    router.name = address.effectiveName
+    router.origin = address.origin
+    router.interface = interface
+    router.id = address.effectiveRouterID
     router.family = family
     router.version = address.effectiveVersion
     router.priority = own.priority
+    router.prefersMaster = own.priority == 255
     router.advertisementInterval = address.effectiveInterval
     router.addresses = address.addresses
     router.preemption = address.preempt ? .immediate : .never

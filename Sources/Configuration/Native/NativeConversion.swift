@@ -6,14 +6,26 @@ public struct NativeConversion: Sendable {
   public var document = NativeDocument()
   /// One sentence for each thing the native file does not say.
   public var notes: [String] = []
+  /// The name of each file's node, in the order of the files.
+  private var given: [String] = []
 
   /// `nodes` are the virtual routers of each node's keepalived.conf, with the file's name.
   public init(
-    proxy: ProxyConfiguration?, nodes: [(file: String, configuration: FailoverConfiguration)]
+    proxy: ProxyConfiguration?, nodes: [(file: String, configuration: FailoverConfiguration)],
+    names: [String?] = []
   ) {
     if let proxy { document.proxy = carried(proxy) }
-    for (index, node) in nodes.enumerated() { add(node.configuration, index, node.file) }
+    for (index, node) in nodes.enumerated() {
+      let name = names.indices.contains(index) ? names[index] : nil
+      given.append(name ?? nodeName(node.configuration, index))
+      add(node.configuration, given[index], node.file)
+    }
     nameOtherPeers(nodes.map(\.configuration))
+    if document.nodes.count == 1 {
+      notes.append(
+        "only node \(document.nodes[0].name) is known: add the others with their addresses under "
+          + "'nodes', and their priorities under 'nodes' of each virtual address")
+    }
     compare(proxy, nodes)
   }
 
@@ -38,13 +50,22 @@ public struct NativeConversion: Sendable {
       }
       carryCheck(&proxy.backends[index])
     }
-    proxy.backends.removeAll { $0.servers.isEmpty || $0.isDisabled }
+    proxy.backends.removeAll { backend in
+      guard backend.servers.isEmpty || backend.isDisabled else { return false }
+      notes.append("backend \(backend.name) is not carried: it is disabled or has no servers")
+      return true
+    }
     proxy.frontends = proxy.frontends.compactMap { frontend in
       var frontend = frontend
       let origin = Origin(frontend.binds.first?.origin ?? "")
       frontend.binds = frontend.binds.flatMap { bind in
         bind.addresses.compactMap { address in
-          guard case .ip(_, let port) = address, port > 0 else { return nil }
+          guard case .ip(_, let port) = address, port > 0 else {
+            note(
+              Origin(bind.origin),
+              "frontend \(frontend.name): \(address) is not carried: no address with a port")
+            return nil
+          }
           var single = bind
           single.addresses = [address]
           return single
@@ -77,8 +98,8 @@ public struct NativeConversion: Sendable {
 
   // MARK: failover
 
-  private mutating func add(_ failover: FailoverConfiguration, _ index: Int, _ file: String) {
-    var node = NativeNode(name: nodeName(failover, index), addresses: [])
+  private mutating func add(_ failover: FailoverConfiguration, _ name: String, _ file: String) {
+    var node = NativeNode(name: name, addresses: [])
     for router in failover.routers {
       guard let first = router.addresses.first else {
         note(router.origin, "\(router.name) is not carried: it has no virtual address")
@@ -88,7 +109,7 @@ public struct NativeConversion: Sendable {
       if let source = router.source, !node.addresses.contains(source) {
         node.addresses.append(source)
       }
-      let member = NativeVirtualAddress.Member(node.name, priority: min(router.priority, 254))
+      let member = NativeVirtualAddress.Member(node.name, priority: router.priority)
       if let known = document.virtualAddresses.firstIndex(where: {
         $0.routerID == router.id && $0.addresses.first?.address == first.address
       }) {
@@ -98,7 +119,8 @@ public struct NativeConversion: Sendable {
       }
       var made = NativeVirtualAddress()
       made.origin = router.origin
-      made.name = router.name
+      made.settings = router
+      made.name = plainName(router)
       made.addresses = router.addresses
       made.routerID = router.id
       made.nodes = [member]
@@ -110,7 +132,7 @@ public struct NativeConversion: Sendable {
       made.preempt = router.preemption != .never
       if case .delayed(let delay) = router.preemption { made.preemptDelay = delay }
       // As it was: health has not moved these addresses, and their priorities leave no room.
-      if document.proxy != nil { made.followsProxy = false }
+      made.followsProxy = false
       made.multicast = router.peers.isEmpty
       if router.interface != node.interface { made.interface = router.interface }
       document.virtualAddresses.append(made)
@@ -125,27 +147,61 @@ public struct NativeConversion: Sendable {
     for thing in lost { notes.append("\(file): \(thing): not carried") }
   }
 
+  /// A name may hold anything in keepalived.conf.
+  private mutating func plainName(_ router: VirtualRouter) -> String {
+    let bytes = router.name.utf8.prefix(128).map { byte in
+      switch byte {
+      case 45, 46, 48...58, 65...90, 95, 97...122: byte
+      default: UInt8(ascii: "-")
+      }
+    }
+    var name = String(decoding: bytes, as: UTF8.self)
+    if document.virtualAddresses.contains(where: { $0.name == name }) {
+      name = String(name.prefix(120)) + "-\(document.virtualAddresses.count + 1)"
+    }
+    if name != router.name { note(router.origin, "\(router.name) is now called \(name)") }
+    return name
+  }
+
   private func nodeName(_ failover: FailoverConfiguration, _ index: Int) -> String {
     let name = failover.global.routerID ?? ""
     let isPlain = name.utf8.allSatisfy { $0 > 44 && $0 < 123 && $0 != 47 }
-    let isNew = !document.nodes.contains { $0.name == name }
-    return isPlain && isNew && !name.isEmpty && name.utf8.count < 64 ? name : "node-\(index + 1)"
+    if isPlain, !given.contains(name), !name.isEmpty, name.utf8.count < 64 { return name }
+    var number = index + 1
+    while given.contains("node-\(number)") { number += 1 }
+    return "node-\(number)"
   }
 
   /// Peers whose own files were not given.
   private mutating func nameOtherPeers(_ nodes: [FailoverConfiguration]) {
     for router in nodes.flatMap(\.routers) {
-      guard let index = document.virtualAddresses.firstIndex(where: { $0.routerID == router.id })
+      guard
+        let index = document.virtualAddresses.firstIndex(where: {
+          $0.routerID == router.id
+            && $0.addresses.first?.address == router.addresses.first?.address
+        })
       else { continue }
-      for peer in router.peers
-      where !document.nodes.contains(where: { $0.addresses.contains(peer.address) }) {
-        let name = "peer-\(document.nodes.count + 1)"
-        document.nodes.append(NativeNode(name: name, addresses: [peer.address]))
+      for peer in router.peers {
+        let known = document.nodes.first { $0.addresses.contains(peer.address) }?.name
+        if let known, given.contains(known) { continue }
+        let name = known ?? unusedPeerName()
+        if known == nil {
+          document.nodes.append(NativeNode(name: name, addresses: [peer.address]))
+        }
+        let members = document.virtualAddresses[index].nodes ?? []
+        if members.contains(where: { $0.node == name }) { continue }
         document.virtualAddresses[index].nodes?.append(.init(name, priority: 100))
         note(
-          router.origin, "\(peer.address) is called \(name), priority 100: its file was not given")
+          router.origin,
+          "\(router.name): \(peer.address) is called \(name), priority 100: its file was not given")
       }
     }
+  }
+
+  private func unusedPeerName() -> String {
+    var number = document.nodes.count + 1
+    while document.nodes.contains(where: { $0.name == "peer-\(number)" }) { number += 1 }
+    return "peer-\(number)"
   }
 
   // MARK: what came out otherwise
@@ -153,13 +209,16 @@ public struct NativeConversion: Sendable {
   private mutating func compare(
     _ proxy: ProxyConfiguration?, _ nodes: [(file: String, configuration: FailoverConfiguration)]
   ) {
+    if document == NativeDocument() {
+      notes.append("nothing is left that a native file could say")
+      return
+    }
     let bytes = Array(NativeDialect.print(document).utf8)
     func parsed(_ node: String?) -> NativeParseResult {
       NativeDialect.parse(
         files: [("fairlead.yaml", bytes)], options: NativeOptions(hostName: "", node: node))
     }
-    let names = document.nodes.prefix(nodes.count).map(\.name)
-    let first = parsed(names.first)
+    let first = parsed(document.nodes.first?.name)
     for problem in first.diagnostics where problem.severity == .error {
       notes.append("the result needs a hand: \(problem.message)")
     }
@@ -178,11 +237,19 @@ public struct NativeConversion: Sendable {
         }
       }
     }
-    for (index, name) in names.enumerated() where index < nodes.count {
-      let got = parsed(name).failover?.routers ?? []
+    for (index, name) in given.enumerated() {
+      let result = parsed(name)
+      let got = result.failover?.routers ?? []
+      var global = nodes[index].configuration.global
+      // The node's name takes its place.
+      global.routerID = name
+      if let made = result.failover?.global { difference(name, "", global, made) }
       for router in nodes[index].configuration.routers {
         guard let made = got.first(where: { $0.id == router.id && $0.family == router.family })
-        else { continue }
+        else {
+          note(router.origin, "\(name), \(router.name): not carried")
+          continue
+        }
         var wanted = router
         // Only changes defaults, all of which are said.
         wanted.prefersMaster = made.prefersMaster

@@ -18,7 +18,8 @@ public struct NativeNode: Equatable, Sendable {
 public struct NativeVirtualAddress: Equatable, Sendable {
   public struct Member: Equatable, Sendable {
     public var node: String
-    /// 1...254, 130...252 if it follows the proxy; nil = by its place in the list.
+    /// 1...255, 130...252 if it follows the proxy; nil = by its place in the list. 255 is the owner
+    /// of the address.
     public var priority: UInt8?
     public init(_ node: String, priority: UInt8? = nil) {
       self.node = node
@@ -47,6 +48,8 @@ public struct NativeVirtualAddress: Equatable, Sendable {
   public var preemptDelay: Duration?
   /// Adverts go to the group although all addresses are known.
   public var multicast = false
+  /// What stands for itself in the router; the rest of it comes from the other properties.
+  public var settings = VirtualRouter(name: "", origin: Origin(), interface: "", id: 1)
   public var origin = Origin()
   public init() {}
 
@@ -121,7 +124,7 @@ public struct NativeVirtualAddress: Equatable, Sendable {
         "followsProxy", \.followsProxy, read: { $0.bool($1) },
         print: { $0.map { .scalar($0 ? "true" : "false") } }),
       .flag("multicast", \.multicast),
-    ]
+    ] + settingKeys
   }
 
   private static func readAddresses(
@@ -152,7 +155,7 @@ public struct NativeVirtualAddress: Equatable, Sendable {
     var members: [Member] = []
     if value.node.mapping != nil {
       for (name, _, value) in reader.entries(value) {
-        if let number = reader.integer(value, in: 1...254) {
+        if let number = reader.integer(value, in: 1...255) {
           members.append(Member(name, priority: UInt8(number)))
         }
       }

@@ -61,6 +61,14 @@ struct NativeKey<Target> {
       print: { .scalar(HAProxyUnits.print($0)) })
   }
 
+  /// What is not said is not set, so 0 would mean nothing else.
+  static func optionalTime(_ name: String, _ path: WritableKeyPath<Target, Duration?>) -> Self {
+    Self(
+      name, path,
+      read: { reader, value in reader.duration(value, in: NativeLimits.times).map { .some($0) } },
+      print: { $0.map { .scalar(HAProxyUnits.print($0)) } })
+  }
+
   /// 0 stands for none.
   static func time(_ name: String, _ path: WritableKeyPath<Target, Duration?>) -> Self {
     Self(

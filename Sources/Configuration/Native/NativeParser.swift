@@ -142,7 +142,9 @@ struct NativeParser {
         reader.report(at: value, "two entries are called '\(address.effectiveName)'")
       }
       for held in address.addresses {
-        guard let node = document.nodes.first(where: { $0.addresses.contains(held.address) })
+        guard let node = document.nodes.first(where: { $0.addresses.contains(held.address) }),
+          // The owner of an address has it anyway.
+          !(address.nodes ?? []).contains(where: { $0.node == node.name && $0.priority == 255 })
         else { continue }
         reader.report(
           at: value, "\(held.address) is node '\(node.name)' itself; a virtual address is one more")
@@ -318,6 +320,8 @@ struct NativeParser {
       backend.servers.append(server.model)
     }
     if backend.servers.isEmpty { reader.report(at: value, "there are no servers") }
+    // What nobody is asked does not matter.
+    if backend.servers.allSatisfy({ $0.check == nil }) { (method, timeout) = (nil, nil) }
     if let method { backend.check = method }
     backend.timeoutCheck = timeout ?? nil
     return backend

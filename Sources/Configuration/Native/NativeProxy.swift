@@ -29,6 +29,10 @@ struct NativeFrontend {
       .number("maxConnections", \.model.maxconn, 1...10_000_000),
       .flag("acceptProxy", \.bind.acceptProxy),
       .word("interface", \.bind.interface),
+      .optionalTime("closeTimeout", \.model.timeoutClientFin),
+      .number("backlog", \.model.backlog, 1...10_000_000),
+      .number("sessionsPerSecond", \.model.sessionRateLimit, 1...10_000_000),
+      .flag("resetOnClose", \.model.noLinger),
     ]
   }
 
@@ -87,9 +91,28 @@ struct NativeBackend {
       .flag("failOpen", \.model.failsOpen),
       .flag("resetWhenDown", \.resetsWhenDown),
       .number("retries", \.model.retries, 0...100),
+      NativeKey("redispatch", \.model.redispatch, read: readRedispatch, print: printRedispatch),
+      .optionalTime("closeTimeout", \.model.timeoutServerFin),
+      .optionalTime("tunnelTimeout", \.model.timeoutTunnel),
+      .flag("abortOnClose", \.model.abortOnClose),
+      .flag("shareBackups", \.model.allBackups),
+      .flag("resetOnClose", \.model.noLinger),
+      .flag("logChecks", \.model.logHealthChecks),
       NativeKey(
         "servers", \.servers, read: { $0.elements($1) }, print: { _ in nil }),
     ]
+  }
+
+  /// `false`, `last` (the last retry only) or every how many retries.
+  static func readRedispatch(_ reader: NativeReader, _ value: NativeValue) -> Int?? {
+    if value.text == "false" { return .some(nil) }
+    if value.text == "last" { return .some(-1) }
+    return reader.integer(value, in: 1...100).map { .some($0) }
+  }
+
+  static func printRedispatch(_ value: Int?) -> NativeOutput? {
+    guard let value else { return .scalar("false") }
+    return .scalar(value == -1 ? "last" : String(value))
   }
 
   static let balances: [(String, Balance)] = [
@@ -158,6 +181,17 @@ struct NativeServer {
       .number("maxConnections", \.model.maxconn, 0...10_000_000),
       .flag("backup", \.model.isBackup),
       .flag("disabled", \.model.isDisabled),
+      .number("minConnections", \.model.minconn, 0...10_000_000),
+      .number("maxQueue", \.model.maxqueue, 0...10_000_000),
+      .optionalTime("slowStart", \.model.slowstart),
+      .time("tcpUserTimeout", \.model.tcpUserTimeout),
+      NativeKey(
+        "sendProxy", \.model.sendProxy,
+        read: { $0.choice($1, [("v1", .v1), ("v2", .v2), ("false", nil)]) },
+        print: { .scalar($0.map { $0 == .v1 ? "v1" : "v2" } ?? "false") }),
+      .flag("closeSessionsWhenDown", \.model.shutdownSessionsOnDown),
+      .flag("closeBackupSessionsWhenUp", \.model.shutdownBackupSessionsOnUp),
+      .flag("preferIPv4", \.model.resolvePreferIPv4),
       check,
     ]
   }

@@ -1,0 +1,82 @@
+// Texts in the manner of fairlead.yaml: well formed, damaged, deep, wide, and mere noise.
+
+/// Makes native files for fuzzing. The same seed gives the same texts.
+public struct NativeTexts {
+  private var random: SeededRandom
+  public init(seed: UInt64) { random = SeededRandom(seed: seed) }
+
+  private static let pieces = [
+    "nodes:", "virtualAddresses:", "frontends:", "servers:", "check:", "backends:", "logging:",
+    "- ", "  ", "\t", "{", "}", "[", "]", ",", ": ", "&a ", "*a", "!!int ", "|\n", ">\n", "'", "\"",
+    "---\n", "...\n", "%YAML 1.2\n", "? ", "#", "<<: ", "~", "null", "true", "1s", "500ms", "0",
+    "-1", "99999999999999999999", "10.0.0.1/33", "[::]:80", "*:80", "\u{0}", "\u{FEFF}", "é",
+    "\\x00", "\u{85}", "\u{2028}", "\r", "\n", "listen", "address", "priority", "42Secure",
+  ]
+
+  private static let checks = [
+    "check: {type: tcp}", "check: false", "check: true", "check: {type: http, path: /healthz}",
+    "check: {live: false}", "check: {live: true, drainOver: 5s}", "check: {timeout: 0, rise: 9}",
+    "check: {path: /x, live: /y}", "check: {type: tls, port: 9}", "check: {expect: 200-299}",
+  ]
+
+  public mutating func next() -> [UInt8] {
+    switch random.below(40) {
+    case 0:
+      return Array(
+        String(repeating: random.pick(["[", "{a: ", "- ", "? ", "a:\n "]), count: 400).utf8)
+    case 1:
+      let items = (0..<random.below(300)).map { "  - 10.0.0.1:\($0)\n" }
+      return Array(("frontends: [{listen: 80}]\nservers:\n" + items.joined()).utf8)
+    case 2: return Array(("frontends: [" + String(repeating: "x", count: 9000) + "]\n").utf8)
+    case 3, 4:
+      return (0...random.below(30)).flatMap { _ in Array(random.pick(NativeTexts.pieces).utf8) }
+    default: break
+    }
+    var text = file()
+    if random.below(2) == 0 {
+      for _ in 0...random.below(3) { damage(&text) }
+    }
+    return text
+  }
+
+  private mutating func damage(_ text: inout [UInt8]) {
+    guard !text.isEmpty else { return }
+    let at = random.below(text.count)
+    switch random.below(4) {
+    case 0: text[at] = UInt8(truncatingIfNeeded: random.next())
+    case 1: text.removeSubrange(at..<min(text.count, at + 1 + random.below(9)))
+    case 2: text.insert(contentsOf: Array(random.pick(NativeTexts.pieces).utf8), at: at)
+    default:
+      let end = min(text.count, at + random.below(60))
+      text.insert(contentsOf: Array(text[at..<end]), at: random.below(text.count))
+    }
+  }
+
+  private mutating func file() -> [UInt8] {
+    var text = "nodes:\n  lb-1: 10.0.0.131\n  lb-2: 10.0.0.132\n"
+    if random.below(4) != 0 {
+      text += "virtualAddresses:\n  - address: 10.0.0.\(1 + random.below(120))/26\n"
+      for line in [
+        "password: 42Secure", "preempt: false", "multicast: true", "nodes: {lb-1: 255, lb-2: 9}",
+        "accept: false", "virtualMAC: true", "extraAddresses: [10.0.0.200/26]", "routerID: 7",
+        "trackedInterfaces: {eth1: -20}", "announcement: {delay: 0, count: 2}",
+        "notify: {master: [/bin/true, \"a b\"]}", "missedAdverts: 5", "strict: true",
+        "followsProxy: false", "followsProxy: true", "preemptDelay: 2s", "preemptDelay: 0",
+      ] where random.below(5) == 0 { text += "    \(line)\n" }
+    }
+    text += "frontends:\n  - listen: \"\(random.pick(["0.0.0.0:6443", "[::]:80", "*:443"]))\"\n"
+    if random.below(3) == 0 { text += "    closeTimeout: 3s\n    backlog: 9\n" }
+    text += "servers:\n"
+    for number in 0...random.below(3) {
+      text += "  - {name: s\(number), address: 10.0.0.\(number + 1):6443"
+      for option in [
+        "weight: 3", "backup: true", "slowStart: 5s", "sendProxy: v2", "check: false",
+        "tcpUserTimeout: 0", "maxQueue: 4", "closeSessionsWhenDown: true",
+        "check: {live: false}", "check: {live: /alive, fall: 2}", "check: {drainOver: 0}",
+      ] where random.below(5) == 0 { text += ", \(option)" }
+      text += "}\n"
+    }
+    if random.below(3) == 0 { text += random.pick(NativeTexts.checks) + "\n" }
+    return Array(text.utf8)
+  }
+}

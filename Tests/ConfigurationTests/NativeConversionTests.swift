@@ -1,0 +1,134 @@
+// Converting: what a fixture says is carried or named, and the result is clean.
+
+import Foundation
+import Testing
+
+@testable import Configuration
+
+@Suite struct NativeConversionTests {
+  static let keepalivedFiles: [URL] = {
+    let root = Fixtures.tests.appendingPathComponent("Fixtures/keepalived")
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: root.path)) ?? []
+    let examples = ["kubernetes-back", "kubernetes-front"].map {
+      Fixtures.examples.appendingPathComponent("\($0)/keepalived.conf")
+    }
+    return names.sorted().map { root.appendingPathComponent("\($0)/keepalived.conf") } + examples
+  }()
+
+  private func parsed(_ conversion: NativeConversion, _ node: String?) -> NativeParseResult {
+    let text = NativeDialect.print(conversion.document)
+    let options = NativeOptions(hostName: "", node: node)
+    return NativeDialect.parse(files: [("fairlead.yaml", Array(text.utf8))], options: options)
+  }
+
+  /// Stored properties that differ, places aside.
+  private func differing<Value>(_ a: Value, _ b: Value) -> [String] {
+    zip(Mirror(reflecting: a).children, Mirror(reflecting: b).children).compactMap { a, b in
+      guard let label = a.label, label != "origin", label != "isListen" else { return nil }
+      return describe(a.value) == describe(b.value) ? nil : label
+    }
+  }
+
+  private func describe(_ value: Any) -> String {
+    let mirror = Mirror(reflecting: value)
+    if value is Origin { return "" }
+    if mirror.children.isEmpty { return String(describing: value) }
+    let parts = mirror.children.filter { $0.label != "origin" }.map { describe($0.value) }
+    return "\(mirror.subjectType)(" + parts.joined(separator: ",") + ")"
+  }
+
+  @Test func thereAreFixtures() {
+    #expect(NativeConversionTests.keepalivedFiles.count > 10 && Fixtures.files.count > 10)
+  }
+
+  @Test(arguments: keepalivedFiles) func virtualRoutersAreCarriedOrNamed(_ file: URL) throws {
+    let source = KeepalivedDialect.parse(files: [(file.path, try Fixtures.bytes(file))])
+    guard let wanted = source.configuration else { return }
+    let conversion = NativeConversion(proxy: nil, nodes: [(file.path, wanted)])
+    let notes = conversion.notes
+    guard let name = conversion.document.nodes.first?.name else {
+      for router in wanted.routers { #expect(notes.contains { $0.contains(router.name) }) }
+      return
+    }
+    let result = parsed(conversion, name)
+    let errors = result.diagnostics.filter { $0.severity == .error }
+    #expect(errors == [], "\(errors.map(\.message))")
+    let got = result.failover?.routers ?? []
+    for router in wanted.routers {
+      let made = got.first { $0.id == router.id && $0.family == router.family }
+      guard let made else {
+        #expect(notes.contains { $0.contains(router.name) && $0.contains("not carried") })
+        continue
+      }
+      for label in differing(router, made) where label != "prefersMaster" {
+        #expect(
+          notes.contains { $0.contains(router.name) && ($0.contains(label) || label == "name") },
+          "\(router.name).\(label) is lost: \(notes)")
+      }
+    }
+    for thing in wanted.scripts.map(\.name) + wanted.groups.map(\.name) {
+      #expect(notes.contains { $0.contains(thing) })
+    }
+  }
+
+  @Test(arguments: Fixtures.files) func proxiesAreCarriedOrNamed(_ file: URL) throws {
+    let source = HAProxyDialect.parse(
+      files: [(file.path, try Fixtures.bytes(file))], environment: Fixtures.environment)
+    guard let wanted = source.configuration else { return }
+    let conversion = NativeConversion(proxy: wanted, nodes: [])
+    let notes = conversion.notes
+    func expectNamed(_ what: String, _ labels: [String]) {
+      for label in labels {
+        let isNamed = notes.contains { $0.contains(what) && $0.contains(label) }
+        #expect(isNamed, "\(what): \(label) is lost: \(notes)")
+      }
+    }
+    guard conversion.document.proxy != nil else {
+      for frontend in wanted.frontends { expectNamed("frontend \(frontend.name)", ["not carried"]) }
+      return
+    }
+    let result = parsed(conversion, nil)
+    let errors = result.diagnostics.filter { $0.severity == .error }
+    #expect(errors == [], "\(errors.map(\.message))")
+    let got = try #require(result.proxy)
+    expectNamed("global", differing(wanted.global, got.global))
+    if !wanted.resolvers.isEmpty { expectNamed("resolvers", ["not carried"]) }
+    for frontend in wanted.frontends {
+      guard let made = got.frontends.first(where: { $0.name == frontend.name }) else {
+        expectNamed("frontend \(frontend.name)", ["not carried"])
+        continue
+      }
+      // A list of addresses on one line is one line each here.
+      let labels = differing(frontend, made).filter { $0 != "binds" }
+      expectNamed("frontend \(frontend.name)", labels)
+      let addresses = frontend.binds.flatMap(\.addresses)
+      if addresses != made.binds.flatMap(\.addresses) {
+        expectNamed("frontend \(frontend.name)", ["not carried"])
+      }
+    }
+    for backend in wanted.backends {
+      guard let made = got.backend(named: backend.name) else {
+        expectNamed("backend \(backend.name)", ["not carried"])
+        continue
+      }
+      let labels = differing(backend, made).filter { $0 != "servers" }
+      for label in labels {
+        let isNamed = notes.contains {
+          $0.contains("backend \(backend.name)") && $0.contains(label)
+        }
+        #expect(isNamed, "\(backend.name).\(label) is lost: \(notes)")
+      }
+      for server in backend.servers {
+        let what = "server \(backend.name)/\(server.name)"
+        if let other = made.servers.first(where: { $0.name == server.name }) {
+          let isCheck = notes.contains {
+            $0.contains("backend \(backend.name): its check is not carried")
+          }
+          expectNamed(what, differing(server, other).filter { $0 != "check" || !isCheck })
+        } else {
+          expectNamed(what, ["not carried"])
+        }
+      }
+    }
+  }
+}
