@@ -132,3 +132,51 @@ import Testing
     }
   }
 }
+
+/// One node's file is given, with two virtual routers.
+@Suite struct ConvertedPeersTests {
+  private func converted(_ peers: [String]) throws -> NativeConversion {
+    let routers = peers.enumerated().map { index, peer in
+      """
+      vrrp_instance VI_\(index) {
+        interface eth0
+        virtual_router_id \(51 + index)
+        priority 120
+        unicast_src_ip 10.0.0.131
+        unicast_peer {
+          \(peer)
+        }
+        virtual_ipaddress {
+          10.0.0.\(179 + index)/26
+        }
+      }
+      """
+    }
+    let text = "global_defs {\n  router_id lb-1\n}\n" + routers.joined(separator: "\n")
+    let source = KeepalivedDialect.parse(files: [("k", Array(text.utf8))])
+    let configuration = try #require(source.configuration)
+    return NativeConversion(proxy: nil, nodes: [("k", configuration)], names: ["left"])
+  }
+
+  @Test func peerOfBothRoutersIsANodeOfBoth() throws {
+    let document = try converted(["10.0.0.132", "10.0.0.132"]).document
+    #expect(document.nodes.map(\.name) == ["left", "peer-2"])
+    #expect(
+      document.virtualAddresses.map { $0.nodes?.map(\.node) ?? [] }
+        == [["left", "peer-2"], ["left", "peer-2"]])
+  }
+
+  @Test func peersOfEachRouterStayItsOwn() throws {
+    let document = try converted(["10.0.0.132", "10.0.0.133"]).document
+    #expect(document.nodes.map(\.name) == ["left", "peer-2", "peer-3"])
+    #expect(
+      document.virtualAddresses.map { $0.nodes?.map(\.node) ?? [] }
+        == [["left", "peer-2"], ["left", "peer-3"]])
+  }
+
+  @Test func healthMovesConvertedAddressesNoMoreThanBefore() throws {
+    let document = try converted(["10.0.0.132"]).document
+    #expect(document.virtualAddresses.map(\.followsProxy) == [false])
+    #expect(NativeDialect.print(document).contains("followsProxy: false"))
+  }
+}

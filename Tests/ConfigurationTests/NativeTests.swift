@@ -161,6 +161,29 @@ private let failoverOnly = header + "virtualAddresses: [10.0.0.179/26]\n"
     if conversion.notes.isEmpty { #expect(got == plain) }
   }
 
+  @Test func serversOfADrainingBackendMayBeLeftOut() throws {
+    let text = """
+      frontends: [{listen: 0.0.0.0:6443}]
+      servers:
+        - {name: a, address: "10.0.0.1:6443"}
+        - {name: b, address: "10.0.0.2:6443", check: {live: false}}
+      check: {path: /x, live: /y, drainOver: 5s}
+      """
+    let first = native(text)
+    #expect(first.diagnostics == [])
+    let proxy = try #require(first.proxy)
+    #expect(proxy.backends[0].servers.map { $0.check?.live } == ["/y", nil])
+    #expect(proxy.backends[0].servers.map { $0.check?.drainOver } == [.seconds(5), nil])
+    let printed = NativeDialect.print(try #require(first.document))
+    #expect(printed.contains("check: {live: false}"))
+    #expect(native(printed).proxy == proxy)
+    let ownTime = native(text.replacingOccurrences(of: "live: false", with: "drainOver: 3s"))
+    #expect(ownTime.proxy?.backends[0].servers[1].check?.drainOver == .seconds(3))
+    let useless = text.replacingOccurrences(of: "live: false", with: "live: false, drainOver: 3s")
+    let said = native(useless).diagnostics.map(\.message)
+    #expect(said.count == 1 && said.allSatisfy { $0.contains("'drainOver' needs 'live'") })
+  }
+
   @Test func frontExampleSendsBothPortsToTheNodes() throws {
     let file = Fixtures.examples.appendingPathComponent("kubernetes-front/fairlead.yaml")
     let result = NativeDialect.parse(

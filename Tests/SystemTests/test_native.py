@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import stat
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 from harness.cluster import VIRTUAL, Cluster
+from harness.proxies import FAIRLEAD, REPOSITORY
 from harness.routers import NameServer
 from harness.waiting import eventually
 
@@ -41,3 +45,70 @@ def test_the_same_file_on_two_nodes(make_cluster: Make) -> None:
         cluster.settle(first)
     finally:
         server.close()
+
+
+BACK = REPOSITORY / "Examples" / "kubernetes-back"
+KEEPALIVED = """\
+vrrp_instance VI_1 {{
+  state {state}
+  interface eth0
+  virtual_router_id 51
+  priority {priority}
+  unicast_src_ip {own}
+  unicast_peer {{
+    {peer}
+  }}
+  authentication {{
+    auth_type PASS
+    auth_pass 42Secure
+  }}
+  virtual_ipaddress {{
+    10.0.0.179/26
+  }}
+}}
+"""
+
+
+def fairlead(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [str(FAIRLEAD), *map(str, words)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=20)
+
+
+def test_files_of_two_nodes_become_one(tmp_path: Path) -> None:
+    first, second = ("MASTER", 150, "10.0.0.131"), ("BACKUP", 100, "10.0.0.132")
+    for (state, priority, own), (_, _, peer) in ((first, second), (second, first)):
+        text = KEEPALIVED.format(state=state, priority=priority, own=own, peer=peer)
+        (tmp_path / f"{state}.conf").write_text(text)
+    nodes = ["--node", "left:MASTER.conf", "--node", "right:BACKUP.conf"]
+    made = fairlead("convert", *nodes, BACK / "haproxy.cfg", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    for line in ("followsProxy: false", "failOpen: false", "resetWhenDown: false"):
+        assert line in made.stdout
+    assert "{left: 150, right: 100}" in made.stdout
+    (tmp_path / "fairlead.yaml").write_text(made.stdout)
+    for node in ("left", "right"):
+        checked = fairlead("check", "--node", node, "fairlead.yaml", cwd=tmp_path)
+        assert checked.returncode == 0, checked.stderr
+
+
+def test_names_of_nodes_are_asked_for_once_each(tmp_path: Path) -> None:
+    text = KEEPALIVED.format(state="BACKUP", priority=9, own="10.0.0.131", peer="10.0.0.132")
+    (tmp_path / "k").write_text(text)
+    for nodes in (["a:k", "a:k"], ["a b:k"], ["k"], ["a:missing"]):
+        words = [word for node in nodes for word in ("--node", node)]
+        made = fairlead("convert", *words, cwd=tmp_path)
+        assert (made.returncode, made.stdout) == (1, ""), nodes
+        assert nodes[-1].split(":")[-1] in made.stderr
+
+
+def test_a_new_file_is_written_and_never_over_another(tmp_path: Path) -> None:
+    words = ["init", "--vip", "10.0.0.179/26", "--node", "left=10.0.0.131"]
+    words += ["--server", "one=10.0.0.11:6443"]
+    made = fairlead(*words, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    file = tmp_path / "fairlead.yaml"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    text = file.read_text()
+    assert fairlead(*words, cwd=tmp_path).returncode == 1
+    assert file.read_text() == text
+    assert fairlead(*words, "-", cwd=tmp_path).stdout == text

@@ -136,13 +136,24 @@ struct NativeCheck: Equatable {
     }
   }
 
-  /// What cannot work together.
-  var problem: String? {
+  /// What cannot work together. Over a `base` that drains, its `drainOver` is inherited and no
+  /// word of this check.
+  func problem(over base: NativeCheck?) -> String? {
     if case .path = live, livePath == nil { return "'live' needs a check of type https or http" }
-    if livePath == nil, drainOver != NativeCheck().drainOver {
+    let isInherited = base?.livePath != nil && drainOver == base?.drainOver
+    if livePath == nil, drainOver != NativeCheck().drainOver, !isInherited {
       return "'drainOver' needs 'live': nothing else tells a draining server from a dead one"
     }
     return nil
+  }
+
+  /// Itself, with words for what `base` has and it does not.
+  func said(over base: NativeCheck) -> NativeCheck {
+    guard livePath == nil, base.livePath != nil else { return self }
+    var check = self
+    check.live = .off
+    check.drainOver = base.drainOver
+    return check
   }
 
   var checkMethod: CheckMethod {

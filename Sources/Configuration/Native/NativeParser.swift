@@ -302,7 +302,7 @@ struct NativeParser {
       server.model.origin = reader.origin(element)
       if let check = server.check {
         server.model.check = check.serverCheck
-        if let problem = check.problem, !reader.hasErrors {
+        if let problem = check.problem(over: server.base), !reader.hasErrors {
           reader.report(at: element, "its check: \(problem)")
         }
         let own = check.checkMethod

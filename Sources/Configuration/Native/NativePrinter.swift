@@ -102,7 +102,8 @@ enum NativePrinter {
       draft, NativeServer(shared), NativeServer.keys.filter { $0.name != "check" })
     if draft.check != shared.check {
       let base = shared.check ?? NativeCheck()
-      if let text = NativeBackend.printCheck(draft.check, base) { result.append(("check", text)) }
+      let said = draft.check?.said(over: base)
+      if let text = NativeBackend.printCheck(said, base) { result.append(("check", text)) }
     }
     return result
   }
