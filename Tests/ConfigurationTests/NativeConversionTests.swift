@@ -111,6 +111,8 @@ import Testing
         expectNamed("backend \(backend.name)", ["not carried"])
         continue
       }
+      var backend = backend
+      if backend.check == .script([]) { backend.check = .connect }
       let labels = differing(backend, made).filter { $0 != "servers" }
       for label in labels {
         let isNamed = notes.contains {

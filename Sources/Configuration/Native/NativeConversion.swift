@@ -48,6 +48,8 @@ public struct NativeConversion: Sendable {
         }
         return !isPlain
       }
+      // A script without rules connects, and that is all.
+      if backend.check == .script([]) { proxy.backends[index].check = .connect }
       carryCheck(&proxy.backends[index])
     }
     proxy.backends.removeAll { backend in
