@@ -42,7 +42,8 @@ enum NativeMode {
     guard let document = result.document else { return nil }
     let text = NativeDialect.print(document)
     let again = parse(Array(text.utf8))
-    guard again.document != nil, again.proxy == result.proxy, again.failover == result.failover
+    guard again.document != nil, again.proxy == result.proxy, again.failover == result.failover,
+      again.document?.http.settings == document.http.settings
     else {
       let said = again.diagnostics.map { $0.rendered() }.joined(separator: "\n")
       return "printed text is read differently:\n\(said)\n\(text)"

@@ -19,6 +19,12 @@ public struct NativeTexts {
     "check: {path: /x, live: /y}", "check: {type: tls, port: 9}", "check: {expect: 200-299}",
   ]
 
+  private static let pages = [
+    "none", "127.0.0.1:9", "{}", "{listen: \"[::1]:9600\"}", "{public: true}",
+    "{token: 0123456789abcdef, public: true}", "{listen: 10.0.0.1:80, token: \"true-true-true-x\"}",
+    "{tls: {certificate: /a, key: \"/b c\"}, token: 0123456789abcdef}",
+  ]
+
   public mutating func next() -> [UInt8] {
     switch random.below(40) {
     case 0:
@@ -77,6 +83,7 @@ public struct NativeTexts {
       text += "}\n"
     }
     if random.below(3) == 0 { text += random.pick(NativeTexts.checks) + "\n" }
+    if random.below(3) == 0 { text += "http: \(random.pick(NativeTexts.pages))\n" }
     return Array(text.utf8)
   }
 }
