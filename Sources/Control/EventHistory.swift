@@ -14,6 +14,8 @@ public struct ControlEvent: Codable, Equatable, Sendable {
   }
   /// Seconds since 1970.
   public var time: Double
+  /// Its name, such as `server.down`.
+  public var event: String
   public var kind: Kind
   /// The router or `backend/server`; nil for the daemon itself.
   public var subject: String?
@@ -24,10 +26,11 @@ public struct ControlEvent: Codable, Equatable, Sendable {
   public var text: String
 
   public init(
-    time: Double, kind: Kind, subject: String? = nil, from: String? = nil, to: String? = nil,
+    time: Double, event: String, kind: Kind, subject: String? = nil, from: String? = nil, to: String? = nil,
     text: String
   ) {
     self.time = time
+    self.event = event
     self.kind = kind
     self.subject = subject
     self.from = from

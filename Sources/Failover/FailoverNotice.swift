@@ -7,16 +7,19 @@ import VRRP
 public struct FailoverNotice: Equatable, Sendable {
   public var level: LogLevel
   public var text: String
+  public var event: EventName
   /// What the line is about, when that is a router's change of state.
   public var transition: RouterTransition?
   /// What the line is about, when that is what an operator or the proxy made of a router.
   public var standing: RouterStanding?
   public init(
-    _ level: LogLevel, _ text: String, transition: RouterTransition? = nil,
-    standing: RouterStanding? = nil
+    _ level: LogLevel, _ text: String, event: EventName? = nil,
+    transition: RouterTransition? = nil, standing: RouterStanding? = nil
   ) {
     self.level = level
     self.text = text
+    let usual: EventName = level <= .warning ? .vipProblem : .vipNote
+    self.event = event ?? transition?.event ?? (standing == nil ? usual : .vipPath)
     self.transition = transition
     self.standing = standing
   }
@@ -41,6 +44,17 @@ public struct RouterTransition: Equatable, Sendable {
   public var lasted_us: Int64
   /// For a new master: how long nobody has been heard; nil when nobody ever was.
   public var silence_us: Int64?
+}
+
+extension RouterTransition {
+  var event: EventName {
+    switch to {
+    case .master: .vipMaster
+    case .backup: .vipBackup
+    case .fault: .vipFault
+    case .initialize: .vipStopped
+    }
+  }
 }
 
 extension TransitionCause {

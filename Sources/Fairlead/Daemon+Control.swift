@@ -42,7 +42,9 @@ extension Daemon {
       }
     } catch {
       guard controlPlace == .usual else { return "\(error)" }
-      say("warning: \(error); no operator commands ('--control PATH' chooses another place)")
+      tell(
+        .controlUnavailable, .warning,
+        "\(error); no operator commands ('--control PATH' chooses another place)")
       return nil
     }
     startSampling()
@@ -95,12 +97,13 @@ extension Daemon {
   }
 
   func record(
-    _ kind: ControlEvent.Kind, of subject: String? = nil, from: String? = nil, to: String? = nil,
-    _ text: String
+    _ event: EventName, _ kind: ControlEvent.Kind, of subject: String? = nil,
+    from: String? = nil, to: String? = nil, _ text: String
   ) {
     history.add(
       ControlEvent(
-        time: WallClock.now, kind: kind, subject: subject, from: from, to: to, text: text))
+        time: WallClock.now, event: event.rawValue, kind: kind, subject: subject, from: from,
+        to: to, text: text))
   }
 
   // MARK: Servers
@@ -168,8 +171,10 @@ extension Daemon {
     if !isDrained { backend.map(reviewFailOpen) }
     serverSince[reference] = WallClock.now
     let messages = isDrained ? drainMessages(reference, full) : ["\(full) is no longer drained"]
-    record(.server, of: full, to: state(of: reference).rawValue, messages[0])
-    messages.forEach(say)
+    let event: EventName = isDrained ? .serverDrained : .serverUndrained
+    record(event, .server, of: full, to: state(of: reference).rawValue, messages[0])
+    tell(event, .notice, messages[0], subject: full)
+    for message in messages.dropFirst() { tell(.backendEmpty, .warning, message, subject: full) }
     logToAll(.notice, messages[0])
     return ControlAnswer(ok: true, messages: messages)
   }
@@ -182,7 +187,7 @@ extension Daemon {
     let usable = engine?.usableServers(of: reference.backend) ?? (active: 0, backup: 0)
     if usable.active + usable.backup == 0 {
       messages.append(
-        "warning: no other server of '\(reference.backend)' takes sessions: new ones fail")
+        "no other server of '\(reference.backend)' takes sessions: new ones fail")
     }
     return messages
   }
@@ -212,11 +217,20 @@ extension Daemon {
       }
     let name = "\(reference.backend)/\(reference.server)"
     record(
-      .server, of: name, from: from.word, to: to.word, "\(name) is \(to.word) (\(reason))")
+      to.event, .server, of: name, from: from.word, to: to.word, "\(name) is \(to.word) (\(reason))")
   }
 }
 
 extension ServerState {
+  var event: EventName {
+    switch self {
+    case .up: .serverUp
+    case .down: .serverDown
+    case .stopping, .draining: .serverStopping
+    case .maintenance: .serverMaintenance
+    }
+  }
+
   var word: String {
     switch self {
     case .up: "up"

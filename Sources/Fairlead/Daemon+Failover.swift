@@ -41,7 +41,7 @@ extension Daemon {
         await LifecycleScript.run(script, timeout: global.startupScriptTimeout, globals: global)
       }
       if let problem = await interruption.run(running) {
-        say("warning: startup_script: \(problem)")
+        tell(.vipScript, .warning, "startup_script: \(problem)")
       }
     }
     // Told to stop meanwhile: the signal itself is handled next.
@@ -50,7 +50,7 @@ extension Daemon {
       of: FailoverNotice.self, bufferingPolicy: .bufferingOldest(FailoverHalf.waitingNotices))
     let printing = Task { for await notice in stream { self.tell(notice) } }
     let log: @Sendable (FailoverNotice) -> Void = { notices.yield($0) }
-    let notifier = Notifier { log(FailoverNotice(.warning, $0)) }
+    let notifier = Notifier { log(FailoverNotice(.warning, $0, event: .vipScript)) }
     let engine: FailoverEngine
     do {
       engine = try FailoverEngine(
@@ -59,7 +59,7 @@ extension Daemon {
     } catch {
       return "\(error)"
     }
-    let tracker = Tracker(report: engine.report, log: { log(FailoverNotice(.notice, $0)) })
+    let tracker = Tracker(report: engine.report, log: { log(FailoverNotice(.notice, $0, event: .vipTracking)) })
     do {
       try await engine.start(configuration)
     } catch {
@@ -115,20 +115,15 @@ extension Daemon {
       let problem = await LifecycleScript.run(
         script, timeout: global.shutdownScriptTimeout, globals: global)
     {
-      half.notices.yield(FailoverNotice(.warning, "shutdown_script: \(problem)"))
+      half.notices.yield(FailoverNotice(.warning, "shutdown_script: \(problem)", event: .vipScript))
     }
     half.notices.finish()
     await half.printing.value
   }
 
   private func tell(_ notice: FailoverNotice) {
-    let prefix =
-      switch notice.level {
-      case .emerg, .alert, .crit, .err: "error: "
-      case .warning: "warning: "
-      case .notice, .info, .debug: ""
-      }
-    say(prefix + notice.text)
+    let subject = notice.transition?.router ?? notice.standing?.router
+    tell(notice.event, notice.level, notice.text, subject: subject)
     logToAll(notice.level, notice.text)
     if let change = notice.transition {
       counters.count(change)
@@ -139,11 +134,11 @@ extension Daemon {
         silence: change.silence_us.map { Double($0) / 1_000_000 })
       moves = moves.suffix(ControlLimits.moves - 1) + [move]
       record(
-        .router, of: change.router, from: change.from.rawValue, to: change.to.rawValue,
+        notice.event, .router, of: change.router, from: change.from.rawValue, to: change.to.rawValue,
         "\(change.router) is \(change.to.rawValue) (\(change.reason))")
     }
     if let change = notice.standing {
-      record(.router, of: change.router, "\(change.router) is now \(change.words)")
+      record(notice.event, .router, of: change.router, "\(change.router) is now \(change.words)")
     }
   }
 
@@ -160,7 +155,7 @@ extension Daemon {
       for (reason, count) in status.drops.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
         line += ", \(count) dropped: \(reason.rawValue)"
       }
-      say(line)
+      tell(.processStatus, .notice, line, subject: status.name)
     }
   }
 }

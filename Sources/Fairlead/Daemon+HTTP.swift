@@ -22,7 +22,9 @@ extension Daemon {
       dashboard = try await DashboardServer.start(settings, source: dashboardSource)
     } catch {
       guard settings.address == nil else { return "\(error)" }
-      say("warning: \(error); no dashboard ('http' in the file chooses another place)")
+      tell(
+        .dashboardUnavailable, .warning,
+        "\(error); no dashboard ('http' in the file chooses another place)")
       return nil
     }
     httpSettings = settings

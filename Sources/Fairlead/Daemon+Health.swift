@@ -17,7 +17,9 @@ extension Daemon {
       if backend.failsOpen { noteConnection(reference, report, backend) }
       counters.count(report, of: reference)
       if backend.logHealthChecks, progress.isNews {
-        logLines([log.check(report, progress, hasWeight: server.weight > 0)], of: backend.name)
+        logLines(
+          [log.check(report, progress, hasWeight: server.weight > 0)], of: backend.name,
+          as: .serverCheck, reference)
       }
     case .transition(let reference, let from, let to, let cause):
       // Names in and out of maintenance are told where they are resolved.
@@ -26,10 +28,13 @@ extension Daemon {
       let counts = counts(of: reference, backend)
       if cause != .resolution {
         logLines(
-          [log.transition(from: from, to: to, cause: cause, counts: counts)], of: backend.name)
+          [log.transition(from: from, to: to, cause: cause, counts: counts)], of: backend.name,
+          as: to.event, reference)
       }
       if counts.active + counts.backup == 0, to != .up {
-        logLines([HealthLog.noServer(backend.name, isListen: backend.isListen)], of: backend.name)
+        logLines(
+          [HealthLog.noServer(backend.name, isListen: backend.isListen)], of: backend.name,
+          as: .backendEmpty)
       }
     }
   }
@@ -103,14 +108,18 @@ extension Daemon {
   }
 
   /// To the backend's log targets and, for the person at the terminal, to standard error.
-  func logLines(_ lines: [HealthLine], of backendName: String) {
+  func logLines(
+    _ lines: [HealthLine], of backendName: String, as event: EventName,
+    _ server: ServerReference? = nil
+  ) {
     guard let backend = configuration.backend(named: backendName) else { return }
     for line in lines {
       hub?.log(
         line.level, line.text, to: backend.logTargets,
         tag: backend.logTag ?? configuration.global.logTag,
         hostName: configuration.global.logHostname)
-      say("[\(line.level <= .alert ? "ALERT" : "WARNING")] \(line.text)")
+      let subject = server.map { "\($0.backend)/\($0.server)" } ?? backendName
+      tell(event, line.level, line.text, subject: subject)
     }
   }
 

@@ -78,10 +78,10 @@ extension Daemon {
     switch plan.step {
     case .nothing: return ControlAnswer(ok: true, messages: plan.lines)
     case .stepDown(let held):
-      say("failover: giving up \(held.joined(separator: ", "))")
+      tell(.vipHandover, .notice, "failover: giving up \(held.joined(separator: ", "))")
       for name in held { results += await half.engine.stepDown(router: name) }
     case .claim(let wanted):
-      say("failover: taking \(wanted.joined(separator: ", "))")
+      tell(.vipHandover, .notice, "failover: taking \(wanted.joined(separator: ", "))")
       for name in wanted { results += await half.engine.claim(router: name) }
     }
     return outcome(results, after: plan.lines)
@@ -94,14 +94,16 @@ extension Daemon {
       isDrained
       ? "this node is drained: any other node takes its virtual addresses, and none comes back"
       : "this node is no longer drained"
-    say(text)
+    tell(.vipHandover, .notice, text)
     logToAll(.notice, text)
     return outcome(await half.engine.setDrained(isDrained), after: [text])
   }
 
   private func outcome(_ results: [OrderResult], after lines: [String]) -> ControlAnswer {
     let words = results.map { "\($0)" }
-    words.forEach(say)
+    for result in results {
+      tell(.vipHandover, result.isSuccess ? .notice : .warning, "\(result)")
+    }
     let failed = results.filter { !$0.isSuccess }
     var answer = ControlAnswer(
       ok: failed.isEmpty && !results.isEmpty, messages: lines + words)

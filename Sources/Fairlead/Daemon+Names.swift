@@ -24,14 +24,14 @@ extension Daemon {
           hub.binding(for: frontend, global: configuration.global)
         }
       } catch {
-        say("warning: \(error)")
+        tell(.serverAddress, .warning, "\(error)")
       }
       health?.setAddress(change.server, change.address)
       let isChecked = change.model.check != nil || change.model.track != nil
       if !isChecked, !change.model.isDisabled {
         setAvailability(change.address == nil ? .maintenance : .up, of: change.server)
       }
-      logLines(change.lines, of: change.server.backend)
+      logLines(change.lines, of: change.server.backend, as: .serverAddress, change.server)
     }
   }
 
@@ -61,7 +61,9 @@ extension Daemon {
           if let address = await SystemResolver.lookUp(host) {
             known[target.destination] = .udp(.ip(address, port: port))
           } else {
-            say("warning: log target '\(host)' cannot be resolved: it gets no lines")
+            tell(
+              .logUnavailable, .warning,
+              "log target '\(host)' cannot be resolved: it gets no lines")
           }
         }
         guard let found = known[target.destination] else { continue }

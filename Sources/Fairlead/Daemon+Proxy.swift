@@ -87,8 +87,9 @@ extension Daemon {
   func applyLimit(_ global: GlobalSettings) {
     let wanted = global.maxconn ?? capacity.sessions
     if wanted > capacity.sessions {
-      say(
-        "warning: maxconn \(wanted) needs more descriptors than the limit of"
+      tell(
+        .processLimited, .warning,
+        "maxconn \(wanted) needs more descriptors than the limit of"
           + " \(capacity.descriptors) allows; \(capacity.sessions) sessions at once are accepted")
     }
     engine?.setLimit(min(wanted, capacity.sessions))
@@ -99,8 +100,9 @@ extension Daemon {
     let global = configuration.global
     guard geteuid() == 0, hasFiles else { return }
     if global.user != nil || global.group != nil || global.chroot != nil {
-      say(
-        "warning: running as root: 'user', 'group' and 'chroot' are not applied, so that a"
+      tell(
+        .processWarning, .warning,
+        "running as root: 'user', 'group' and 'chroot' are not applied, so that a"
           + " reload can bind ports below 1024; start as that user with CAP_NET_BIND_SERVICE")
     }
   }
@@ -110,7 +112,9 @@ extension Daemon {
     var targets = Set(configuration.frontends.flatMap(\.log.targets).map(\.destination))
     targets.formUnion(configuration.backends.flatMap(\.logTargets).map(\.destination))
     for case .unixDatagram(let path) in targets where access(path, W_OK) != 0 {
-      say("warning: log \(path): \(KernelError.text(of: errno)); its lines are dropped until then")
+      tell(
+        .logUnavailable, .warning,
+        "log \(path): \(KernelError.text(of: errno)); its lines are dropped until then")
     }
   }
 
@@ -118,7 +122,7 @@ extension Daemon {
     guard let path = configuration.global.pidFile else { return }
     let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     guard file >= 0 else {
-      say("warning: cannot write pid file \(path): \(KernelError.text(of: errno))")
+      tell(.processWarning, .warning, "cannot write pid file \(path): \(KernelError.text(of: errno))")
       return
     }
     Console.write("\(getpid())\n", to: file)

@@ -161,8 +161,9 @@ extension Daemon {
       if before.isEmpty { readiness.openings[backend.name, default: 0] += 1 }
       line = HealthLog.failsOpen(backend.name, chosen.map { "\(backend.name)/\($0)" })
     }
-    logLines([line], of: backend.name)
-    record(.failOpen, of: backend.name, to: chosen.isEmpty ? "ended" : "open", line.text)
+    let event: EventName = chosen.isEmpty ? .backendFailOpenEnded : .backendFailOpen
+    logLines([line], of: backend.name, as: event)
+    record(event, .failOpen, of: backend.name, to: chosen.isEmpty ? "ended" : "open", line.text)
   }
 
   // MARK: Words

@@ -45,8 +45,9 @@ enum DaemonNotice: Sendable {
 
 actor Daemon {
   private let source: ConfigurationSource
-  /// Where lines for the person who started the daemon go.
-  let say: @Sendable (String) -> Void
+  /// Where lines for the person who started the daemon go, and how they are written.
+  private let say: @Sendable (String) -> Void
+  private let logFormat: LogFormat
   private let notify: @Sendable (DaemonNotice) -> Void
   private let events: AsyncStream<DaemonEvent>
   let post: AsyncStream<DaemonEvent>.Continuation
@@ -99,6 +100,7 @@ actor Daemon {
   init(
     _ source: ConfigurationSource, failoverOptions: FailoverOptions = FailoverOptions(),
     control: ControlPlace = .none, http: HTTPOptions = HTTPOptions(),
+    logFormat: LogFormat = .text,
     say: @escaping @Sendable (String) -> Void = Console.say,
     notify: @escaping @Sendable (DaemonNotice) -> Void = { _ in }
   ) {
@@ -106,9 +108,19 @@ actor Daemon {
     self.failoverOptions = failoverOptions
     controlPlace = control
     httpOptions = http
+    self.logFormat = logFormat
     self.say = say
     self.notify = notify
     (events, post) = AsyncStream.makeStream()
+  }
+
+  /// A line of the daemon's own log, on standard error.
+  func tell(
+    _ event: EventName, _ level: LogLevel, _ text: String, subject: String? = nil,
+    fields: [String: String] = [:]
+  ) {
+    let line = EventLine(event, level, text, subject: subject, fields: fields)
+    say(line.rendered(logFormat, forJournal: EventLine.isJournal, at: WallClock.now))
   }
 
   /// Ends `run` as SIGTERM does.
@@ -130,8 +142,8 @@ actor Daemon {
     defer { listener.cancel() }
     guard await start() else { return 1 }
     isServing = true
-    say("fairlead is ready: \(readySummary)")
-    record(.start, "fairlead \(Version.text) is ready")
+    tell(.processReady, .notice, "fairlead is ready: \(readySummary)")
+    record(.processReady, .start, "fairlead \(Version.text) is ready")
     notify(.ready)
     for await event in events {
       switch event {
@@ -175,9 +187,22 @@ actor Daemon {
       return LoadedConfiguration(halves: LoadedConfiguration.Halves(proxy: configuration))
     case .files(let files, let node):
       let loaded = ConfigurationLoader.load(files, node: node)
-      Console.show(loaded.diagnostics, say: say)
-      loaded.problems.forEach(say)
+      show(loaded.diagnostics)
+      for problem in loaded.problems { tell(.configurationProblem, .err, problem) }
       return loaded
+    }
+  }
+
+  /// As a compiler shows them, with the line and a caret; one object each as JSON.
+  private func show(_ diagnostics: [Diagnostic]) {
+    guard logFormat == .json else { return Console.show(diagnostics, say: say) }
+    for diagnostic in diagnostics where diagnostic.severity > .note {
+      tell(
+        .configurationProblem, diagnostic.severity == .error ? .err : .warning,
+        diagnostic.message,
+        fields: [
+          "file": diagnostic.file, "line": "\(diagnostic.line)", "column": "\(diagnostic.column)",
+        ])
     }
   }
 
@@ -187,30 +212,31 @@ actor Daemon {
     guard let halves = loaded.halves else { return false }
     adoptNodes(of: loaded)
     if let problem = await startControl() {
-      say("error: \(problem)")
+      tell(.processStartFailed, .err, problem)
       return false
     }
     if let problem = await startHTTP(halves.http) {
-      say("error: \(problem)")
+      tell(.processStartFailed, .err, problem)
       await stopControl()
       return false
     }
     if let proxy = halves.proxy {
       if proxy.frontends.allSatisfy(\.isDisabled) {
-        say("error: no enabled listener found (check for 'bind' directives)")
+        tell(
+          .processStartFailed, .err, "no enabled listener found (check for 'bind' directives)")
         await stopHTTP()
         await stopControl()
         return false
       }
       if let problem = await startProxy(proxy) {
-        say("error: \(problem)")
+        tell(.processStartFailed, .err, problem)
         await stopHTTP()
         await stopControl()
         return false
       }
     }
     if let failover = halves.failover, let problem = await startFailover(failover) {
-      say("error: \(problem)")
+      tell(.processStartFailed, .err, problem)
       await stop()
       return false
     }
@@ -253,19 +279,19 @@ actor Daemon {
     }
     if let problem {
       let text = "\(problem); the running configuration stays"
-      say("reload failed: \(text)")
+      tell(.reloadFailed, .err, "reload failed: \(text)")
       logToAll(.err, "Reload failed: \(text).")
-      record(.reload, to: "failed", "reload failed: \(text)")
+      record(.reloadFailed, .reload, to: "failed", "reload failed: \(text)")
       return ControlAnswer(ok: false, messages: messages + ["reload failed: \(text)"])
     }
     if let problem = await reloadHTTP(loaded.halves?.http) {
-      say("warning: \(problem)")
+      tell(.dashboardUnavailable, .warning, problem)
       messages.append("warning: \(problem)")
     }
     let text = "reload done: \(readySummary)"
-    say(text)
+    tell(.reloadDone, .notice, text)
     logToAll(.notice, "Reload done.")
-    record(.reload, to: "done", text)
+    record(.reloadDone, .reload, to: "done", text)
     return ControlAnswer(ok: true, messages: messages + [text])
   }
 
@@ -275,7 +301,7 @@ actor Daemon {
     }
     guard engine != nil else { return "a proxy beside virtual addresses takes a restart" }
     if let threads = new.global.threads, threads != capacity.workers {
-      say("warning: nbthread \(threads) takes effect at the next start")
+      tell(.reloadPartial, .warning, "nbthread \(threads) takes effect at the next start")
     }
     return await apply(new)
   }
@@ -287,7 +313,7 @@ actor Daemon {
     await stopFailover()
     engine?.drain()
     health?.stop()
-    say("draining: no new sessions; ends with the last one")
+    tell(.processDraining, .notice, "draining: no new sessions; ends with the last one")
     let clock = ContinuousClock()
     let end = configuration.global.hardStopAfter.map { clock.now + $0 }
     let post = self.post
@@ -307,7 +333,9 @@ actor Daemon {
         let left = engine?.process.sessions.load(ordering: .relaxed) ?? 0
         let isLate = end.map { clock.now >= $0 } ?? false
         if left == 0 || isLate {
-          if isLate, left > 0 { say("hard-stop-after: ending \(left) sessions") }
+          if isLate, left > 0 {
+            tell(.processStopping, .warning, "hard-stop-after: ending \(left) sessions")
+          }
           await stop(drained: true)
           return 0
         }

@@ -52,6 +52,13 @@ struct RunCommand: AsyncParsableCommand {
       "A file whose first line clients must send as 'Authorization: Bearer'.", valueName: "path"))
   var httpTokenFile: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "How lines on standard error are written: text, or json (an object a line).",
+      discussion: "Each carries its event's name: Documentation/events.md lists them.",
+      valueName: "format"))
+  var logFormat = LogFormat.text
+
   @Argument(
     help: "A fairlead.yaml, or haproxy.cfg and keepalived.conf files or directories.",
     completion: .file())
@@ -78,7 +85,7 @@ struct RunCommand: AsyncParsableCommand {
     let printer = try ConsolePrinter()
     let daemon = Daemon(
       .files(files, node: node), failoverOptions: options, control: place, http: http,
-      say: printer.say)
+      logFormat: logFormat, say: printer.say)
     let status = await daemon.run()
     printer.finish()
     if status != 0 { throw ExitCode(status) }

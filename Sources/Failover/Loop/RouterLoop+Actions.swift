@@ -79,7 +79,7 @@ extension RouterLoop {
         _ = try keeper.add(want.address, to: want.interface)
         runtimes[index].held.append(want)
       } catch {
-        log(.err, "(\(router.name)) cannot add \(want.address.address): \(error)")
+        log(.err, "(\(router.name)) cannot add \(want.address.address): \(error)", .vipAddress)
       }
     }
     acquire(router.routes, \.heldRoutes, of: index)
@@ -128,7 +128,7 @@ extension RouterLoop {
     } catch {
       // With the interface gone the address is gone as well.
       guard links.links[held.interface] != nil else { return }
-      log(.err, "(\(router)) cannot remove \(held.address.address): \(error)")
+      log(.err, "(\(router)) cannot remove \(held.address.address): \(error)", .vipAddress)
     }
   }
 
@@ -302,10 +302,23 @@ extension RouterLoop {
       .preemptDelayStarted, .preemptDelayEnded, .priorityChanged, .listensAfterStall:
       break
     }
-    output.log(
-      Wording.remark(
-        name, remark, ours: priority,
-        isSilent: runtime.router.sendsNoAdvertOnLowerPriority))
+    var notice = Wording.remark(
+      name, remark, ours: priority, isSilent: runtime.router.sendsNoAdvertOnLowerPriority)
+    notice.event = remark.event
+    output.log(notice)
+  }
+}
+
+extension RouterRemark {
+  fileprivate var event: EventName {
+    switch self {
+    case .ignoresLowerPriority, .heardLowerPriority, .heardResignation, .adoptedInterval:
+      .vipHeard
+    case .heardOwnAddress, .heardOtherOwner: .vipConflict
+    case .preemptDelayStarted, .preemptDelayEnded: .vipNote
+    case .priorityChanged: .vipPriority
+    case .listensAfterStall: .vipStall
+    }
   }
 }
 

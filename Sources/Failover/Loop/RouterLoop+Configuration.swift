@@ -110,7 +110,7 @@ extension RouterLoop {
       let settings = RouterSettings(router)
       let group = new.groups.first { $0.members.contains(router.name) }
       let tracking = TrackingSum(router: router, group: group, configuration: new)
-      tracking.notices.forEach { log(.warning, $0) }
+      tracking.notices.forEach { log(.warning, $0, .vipTracking) }
       guard let origin = origins[index] else {
         runtimes.append(RouterRuntime(router, settings: settings, tracking: tracking, at: now_us))
         inform(runtimes.count - 1, at: now_us)
@@ -200,10 +200,10 @@ extension RouterLoop {
     do throws(NetlinkError) {
       for leftover in try keeper.leftovers() {
         _ = try keeper.remove(leftover)
-        log(.notice, "removed \(leftover), left behind by an earlier run")
+        log(.notice, "removed \(leftover), left behind by an earlier run", .vipLeftover)
       }
     } catch {
-      log(.err, "cannot remove what an earlier run left behind: \(error)")
+      log(.err, "cannot remove what an earlier run left behind: \(error)", .vipLeftover)
     }
     followLinks()
   }

@@ -67,7 +67,8 @@ extension RouterLoop {
     let router = runtimes[index].router
     log(
       .warning,
-      Wording.refusal(router.name, reason, from: IPAddress(source), id: router.id))
+      Wording.refusal(router.name, reason, from: IPAddress(source), id: router.id),
+      .vipConflict)
   }
 
   /// A list that differs in part is taken, and said once per sender.
@@ -86,14 +87,14 @@ extension RouterLoop {
       .warning,
       "(\(runtimes[index].router.name)) \(IPAddress(source)) advertises \(advert.addresses.count)"
         + " addresses (\(theirs)), we have \(ours.count): the lists should be the same on all"
-        + " nodes (said once)")
+        + " nodes (said once)", .vipConflict)
   }
 
   private func reportUnknown(_ id: UInt8, from source: ProtocolAddress) {
     guard configuration.global.logsUnknownRouters, unknownRouters.insert(id).inserted else {
       return
     }
-    log(.info, "unknown VRID \(id) advertised by \(IPAddress(source))")
+    log(.info, "unknown VRID \(id) advertised by \(IPAddress(source))", .vipHeard)
   }
 
   // MARK: Other holders
@@ -123,14 +124,15 @@ extension RouterLoop {
       .err,
       "(\(runtime.router.name)) duplicate address: \(heard.address) is also held by"
         + " \(heard.mac.map { "\($0)" } ?? "another host"), heard on"
-        + " \(links.links[heard.interface]?.name ?? "the link") (said once)")
+        + " \(links.links[heard.interface]?.name ?? "the link") (said once)",
+      .vipConflict)
   }
 
   // MARK: Tracking
 
   func take(_ report: TrackingReport) {
     results[report.subject] = report.result
-    if let text = report.text { log(.notice, text) }
+    if let text = report.text { log(.notice, text, .vipTracking) }
     for index in runtimes.indices { evaluate(index) }
   }
 }

@@ -83,10 +83,10 @@ extension RouterLoop {
       log(
         .warning,
         "(\(router)) \(lost.address.address) was taken from \(name) by another program; it has been"
-          + " put back")
+          + " put back", .vipAddress)
     } catch {
       // The link itself may be on its way down; its own event follows.
-      log(.err, "(\(router)) \(lost.address.address) is gone from \(name): \(error)")
+      log(.err, "(\(router)) \(lost.address.address) is gone from \(name): \(error)", .vipAddress)
     }
   }
 

@@ -214,7 +214,9 @@ final class RouterLoop {
 
   // MARK: Telling
 
-  func log(_ level: LogLevel, _ text: String) { output.log(FailoverNotice(level, text)) }
+  func log(_ level: LogLevel, _ text: String, _ event: EventName? = nil) {
+    output.log(FailoverNotice(level, text, event: event))
+  }
 
   /// At once when a state has changed, and once a second for the counters.
   func publishNews() {

@@ -31,7 +31,8 @@ enum RouterThread {
     // The rules are there before an address can be, and stay until the last one has gone.
     do throws(FailoverError) {
       if try acceptance.start(configuration) {
-        loop.log(.notice, "removed packet filter rules, left behind by an earlier run")
+        loop.log(
+          .notice, "removed packet filter rules, left behind by an earlier run", .vipLeftover)
       }
     } catch {
       started(error.description)

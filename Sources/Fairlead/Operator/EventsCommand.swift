@@ -43,7 +43,7 @@ struct EventsCommand: ParsableCommand {
 
   private func line(_ event: ControlEvent) throws -> String {
     if json { return try MessageText.write(event) }
-    return "\(Self.stamp(event.time)) \(event.kind.rawValue) \(event.text)"
+    return "\(Self.stamp(event.time)) \(event.event) \(event.text)"
   }
 
   /// Local time with milliseconds: `2026-11-21 04:23:00.534`.

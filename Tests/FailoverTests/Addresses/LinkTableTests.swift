@@ -52,17 +52,21 @@ struct LinkTableTests {
       let table = try LinkTable()
       let index = try Namespace.index("eth0")
       let address = IPAddress("10.0.0.1")!
-      #expect(try table.readEvents() == [])
+      _ = try table.readEvents()
 
       try Namespace.ip("addr add 10.0.0.1/24 dev eth0")
       var came = try Self.events(table) { $0 == .addressAdded(index, address) }
-      #expect(came == [.addressAdded(index, address)])
+      // A cable that has just come up has news of its own.
+      let isOurs = { (event: LinkEvent) in
+        event == .addressAdded(index, address) || event == .addressRemoved(index, address)
+      }
+      #expect(came.filter(isOurs) == [.addressAdded(index, address)])
       #expect(table.primaryIPv4(of: index) == address)
 
       try Namespace.ip("addr del 10.0.0.1/24 dev eth0")
       came = try Self.events(table) { $0 == .addressRemoved(index, address) }
-      #expect(came == [.addressRemoved(index, address)])
-      #expect(table.addresses(of: index) == [])
+      #expect(came.filter(isOurs) == [.addressRemoved(index, address)])
+      #expect(table.addresses(of: index).allSatisfy { $0.address != address })
 
       // The other end goes down: this one stays up and no longer runs.
       try Namespace.ip("link set far0 down")
