@@ -26,7 +26,8 @@ public struct ControlEvent: Codable, Equatable, Sendable {
   public var text: String
 
   public init(
-    time: Double, event: String, kind: Kind, subject: String? = nil, from: String? = nil, to: String? = nil,
+    time: Double, event: String, kind: Kind, subject: String? = nil, from: String? = nil,
+    to: String? = nil,
     text: String
   ) {
     self.time = time

@@ -176,7 +176,8 @@ extension Daemon {
     tell(event, .notice, messages[0], subject: full)
     for message in messages.dropFirst() { tell(.backendEmpty, .warning, message, subject: full) }
     logToAll(.notice, messages[0])
-    return ControlAnswer(ok: true, messages: messages)
+    return ControlAnswer(
+      ok: true, messages: [messages[0]] + messages.dropFirst().map { "warning: \($0)" })
   }
 
   private func drainMessages(_ reference: ServerReference, _ full: String) -> [String] {
@@ -217,7 +218,8 @@ extension Daemon {
       }
     let name = "\(reference.backend)/\(reference.server)"
     record(
-      to.event, .server, of: name, from: from.word, to: to.word, "\(name) is \(to.word) (\(reason))")
+      to.event, .server, of: name, from: from.word, to: to.word, "\(name) is \(to.word) (\(reason))"
+    )
   }
 }
 

@@ -59,7 +59,8 @@ extension Daemon {
     } catch {
       return "\(error)"
     }
-    let tracker = Tracker(report: engine.report, log: { log(FailoverNotice(.notice, $0, event: .vipTracking)) })
+    let tracker = Tracker(
+      report: engine.report, log: { log(FailoverNotice(.notice, $0, event: .vipTracking)) })
     do {
       try await engine.start(configuration)
     } catch {
@@ -134,7 +135,8 @@ extension Daemon {
         silence: change.silence_us.map { Double($0) / 1_000_000 })
       moves = moves.suffix(ControlLimits.moves - 1) + [move]
       record(
-        notice.event, .router, of: change.router, from: change.from.rawValue, to: change.to.rawValue,
+        notice.event, .router, of: change.router, from: change.from.rawValue,
+        to: change.to.rawValue,
         "\(change.router) is \(change.to.rawValue) (\(change.reason))")
     }
     if let change = notice.standing {

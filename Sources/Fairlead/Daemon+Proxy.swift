@@ -122,7 +122,8 @@ extension Daemon {
     guard let path = configuration.global.pidFile else { return }
     let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     guard file >= 0 else {
-      tell(.processWarning, .warning, "cannot write pid file \(path): \(KernelError.text(of: errno))")
+      tell(
+        .processWarning, .warning, "cannot write pid file \(path): \(KernelError.text(of: errno))")
       return
     }
     Console.write("\(getpid())\n", to: file)

@@ -39,7 +39,8 @@ struct EventLine: Equatable, Sendable {
       case .warning: "warning: "
       case .notice, .info, .debug: ""
       }
-    let facts = [("event", event.rawValue)] + (subject.map { [("subject", $0)] } ?? [])
+    let facts =
+      [("event", event.rawValue)] + (subject.map { [("subject", $0)] } ?? [])
       + fields.sorted { $0.key < $1.key }
     let tail = facts.map { " \($0.0)=\(Self.quoted($0.1))" }.joined()
     let lines = message.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
@@ -74,7 +75,8 @@ struct EventLine: Equatable, Sendable {
     let line = format == .json ? json(at: time) : text
     guard forJournal else { return line }
     let prefix = "<\(level.rawValue)>"
-    return prefix + line.split(separator: "\n", omittingEmptySubsequences: false)
+    return prefix
+      + line.split(separator: "\n", omittingEmptySubsequences: false)
       .joined(separator: "\n" + prefix)
   }
 }
