@@ -105,7 +105,8 @@ let package = Package(
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),
-    .testTarget(name: "FairleadTests", dependencies: ["Fairlead"], swiftSettings: strict),
+    .testTarget(
+      name: "FairleadTests", dependencies: ["Fairlead", "StandIn"], swiftSettings: strict),
     .testTarget(
       name: "ConfigurationTests", dependencies: ["Configuration", "FuzzInputs"],
       resources: [.copy("Fixtures")], swiftSettings: strict),

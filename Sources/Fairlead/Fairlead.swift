@@ -14,6 +14,8 @@ struct Fairlead: AsyncParsableCommand {
       StatusCommand.self, SessionsCommand.self, EventsCommand.self, ReloadCommand.self,
       DrainCommand.self, UndrainCommand.self, FailoverCommand.self, CleanupCommand.self,
       DemoCommand.self,
+      DrainCommand.self, UndrainCommand.self, CleanupCommand.self, DemoCommand.self,
+      StandInCommand.self,
     ])
 }
 

@@ -12,17 +12,17 @@ struct APIContent: Sendable {
     """
     {
       "major": "1",
-      "minor": "33",
+      "minor": "37",
       "emulationMajor": "1",
-      "emulationMinor": "33",
+      "emulationMinor": "37",
       "minCompatibilityMajor": "1",
-      "minCompatibilityMinor": "32",
-      "gitVersion": "v1.33.1",
-      "gitCommit": "8adc0f041b8e7ad1d30e29cc59c6ae7a15e19828",
+      "minCompatibilityMinor": "36",
+      "gitVersion": "v1.37.1+stand-in",
+      "gitCommit": "0000000000000000000000000000000000000000",
       "gitTreeState": "clean",
-      "buildDate": "2025-05-15T08:19:08Z",
-      "goVersion": "go1.24.2",
-      "compiler": "gc",
+      "buildDate": "2026-01-05T09:12:41Z",
+      "goVersion": "none",
+      "compiler": "swift",
       "platform": "linux/amd64",
       "servedBy": "\(server)"
     }

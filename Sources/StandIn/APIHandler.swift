@@ -15,11 +15,37 @@ final class APIHandler: ChannelInboundHandler {
   private static let bookmarkEvery = 5
 
   private let core: ServerCore
+  private var context: ChannelHandlerContext?
   private var head: HTTPRequestHead?
   private var watch: RepeatedTask?
   private var watchCount = 0
 
   init(_ core: ServerCore) { self.core = core }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+    core.add(self)
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    self.context = nil
+    core.remove(self)
+  }
+
+  /// The server goes: a watch ends in good order, an idle connection is closed. An answer that
+  /// is under way is finished first; `send` closes after it.
+  func finish() {
+    guard let context, head == nil else { return }
+    let channel = context.channel
+    if let watch {
+      watch.cancel()
+      self.watch = nil
+      context.writeAndFlush(wrapOutboundOut(.end(nil)))
+        .whenComplete { _ in channel.close(promise: nil) }
+    } else {
+      channel.close(promise: nil)
+    }
+  }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     switch unwrapInboundIn(data) {
@@ -54,6 +80,12 @@ final class APIHandler: ChannelInboundHandler {
         context)
     }
     switch path {
+    case "/readyz" where !core.isReady:
+      // Only readiness tells that a server is about to stop; that is why it is what to ask for.
+      send(
+        .internalServerError,
+        "[+]ping ok\n[-]shutdown failed: reason withheld\n"
+          + "readyz check failed\n", "text/plain; charset=utf-8", head, context)
     case "/readyz", "/livez", "/healthz":
       send(.ok, "ok", "text/plain; charset=utf-8", head, context)
     case "/version": send(.ok, content.version, "application/json", head, context)
@@ -62,7 +94,7 @@ final class APIHandler: ChannelInboundHandler {
     case "/api/v1": send(.ok, content.apiResources, "application/json", head, context)
     case "/api/v1/namespaces":
       if query.contains("watch=1") || query.contains("watch=true") {
-        startWatch(head, context)
+        startWatch(head, isResumed: query.contains { Self.isVersion($0) }, context)
       } else {
         send(.ok, content.namespaceList, "application/json", head, context)
       }
@@ -93,7 +125,7 @@ final class APIHandler: ChannelInboundHandler {
       context.write(wrapOutboundOut(.body(.byteBuffer(buffer))), promise: nil)
     }
     // Whether the connection stays is NIO's pipeline handler's business: it reads the headers.
-    let keepsAlive = request.isKeepAlive
+    let keepsAlive = request.isKeepAlive && !core.isFinishing
     let channel = context.channel
     context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
       if !keepsAlive { channel.close(promise: nil) }
@@ -102,12 +134,20 @@ final class APIHandler: ChannelInboundHandler {
 
   // MARK: Watch
 
-  private func startWatch(_ request: HTTPRequestHead, _ context: ChannelHandlerContext) {
+  /// A watch that goes on from a version does not begin with what is there already.
+  private static func isVersion(_ parameter: Substring) -> Bool {
+    let parts = parameter.split(separator: "=", maxSplits: 1)
+    return parts.count == 2 && parts[0] == "resourceVersion" && parts[1] != "0"
+  }
+
+  private func startWatch(
+    _ request: HTTPRequestHead, isResumed: Bool, _ context: ChannelHandlerContext
+  ) {
     var head = responseHead(.ok, "application/json", request)
     head.headers.add(name: "Transfer-Encoding", value: "chunked")
-    context.write(wrapOutboundOut(.head(head)), promise: nil)
+    context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
     let content = APIContent(server: core.name)
-    write(content.initialEvents, context)
+    if !isResumed { write(content.initialEvents, context) }
     watchCount = 0
     let loop = context.eventLoop
     let bound = NIOLoopBound((handler: self, context: context, content: content), eventLoop: loop)

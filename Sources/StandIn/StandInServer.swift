@@ -1,8 +1,7 @@
 // A stand-in for a Kubernetes API server: it speaks TLS and answers what clients and health
-// checks ask first, and it can be killed, hung and brought back.
+// checks ask first. It can be killed, hung and brought back, and it can leave as a real one does.
 
 import NIOCore
-import NIOHTTP1
 import NIOPosix
 import NIOSSL
 
@@ -15,24 +14,52 @@ public enum StandInState: Equatable, Sendable {
   case stopped
 }
 
-/// One server on 127.0.0.1. All methods may be called from any thread.
+/// One server. All methods may be called from any thread.
 public final class StandInServer: Sendable {
   public let name: String
-  public var port: UInt16 { reservation.port }
-  private let reservation: PortReservation
+  /// The port it was given.
+  public let port: UInt16
+  private let reservation: PortReservation?
   private let core: ServerCore
 
-  /// Starts serving.
+  /// Starts serving on 127.0.0.1.
   /// - Parameters:
   ///   - name: the certificate's common name, and what answers carry in `X-Served-By`.
   ///   - group: one of its loops runs the server.
-  public init(
+  public convenience init(
     name: String, port: PortReservation, authority: Authority, group: any EventLoopGroup
   ) async throws {
+    try await self.init(
+      name: name, reservation: port,
+      address: SocketAddress(
+        ipAddress: "127.0.0.1", port: Int(port.port)),
+      tls: authority.serverConfiguration(for: name), group: group)
+  }
+
+  /// Starts serving on an address of this machine.
+  /// - Parameters:
+  ///   - name: the certificate's common name, and what answers carry in `X-Served-By`.
+  ///   - names: what else the certificate is good for; `address` itself always is.
+  ///   - group: one of its loops runs the server.
+  /// - Throws: when the address cannot be bound.
+  public convenience init(
+    name: String, address: SocketAddress, names: [SubjectName], authority: Authority,
+    group: any EventLoopGroup
+  ) async throws {
+    let own = address.ipAddress.flatMap { SubjectName($0) }
+    let tls = try authority.serverConfiguration(for: name, names: names + (own.map { [$0] } ?? []))
+    try await self.init(name: name, reservation: nil, address: address, tls: tls, group: group)
+  }
+
+  private init(
+    name: String, reservation: PortReservation?, address: SocketAddress, tls: TLSConfiguration,
+    group: any EventLoopGroup
+  ) async throws {
     self.name = name
-    reservation = port
-    let tls = try NIOSSLContext(configuration: authority.serverConfiguration(for: name))
-    core = ServerCore(name: name, port: port.port, tls: tls, loop: group.next())
+    self.reservation = reservation
+    port = UInt16(clamping: address.port ?? 0)
+    core = ServerCore(
+      name: name, address: address, tls: try NIOSSLContext(configuration: tls), loop: group.next())
     try await core.listen()
   }
 
@@ -40,8 +67,18 @@ public final class StandInServer: Sendable {
     get async { (try? await core.loop.submit { [core] in core.state }.get()) ?? .stopped }
   }
 
+  /// What `/readyz` says from now on. `/livez` and `/healthz` stay green, as those of a server do
+  /// that is about to stop.
+  public func setReady(_ isReady: Bool) async {
+    _ = try? await core.loop.submit { [core] in core.isReady = isReady }.get()
+  }
+
   /// Closes the listener and every connection at once, as when the process is killed.
   public func stop() async { try? await core.stop() }
+
+  /// Closes the listener, ends watches and idle connections in good order, and cuts what is left
+  /// after `limit`.
+  public func finish(within limit: Duration) async { try? await core.finish(within: limit) }
 
   /// Goes on accepting and answers nothing any more, on old and new connections.
   public func hang() async {
@@ -53,77 +90,5 @@ public final class StandInServer: Sendable {
   public func revive() async throws {
     let mustListen = try await core.loop.submit { [core] in core.resume() }.get()
     if mustListen { try await core.listen() }
-  }
-}
-
-/// The part that lives on the event loop, and is only touched there.
-final class ServerCore: @unchecked Sendable {
-  let name: String
-  let loop: any EventLoop
-  private(set) var state = StandInState.stopped
-  private let port: UInt16
-  private let tls: NIOSSLContext
-  private var listener: (any Channel)?
-  private var gates: [ObjectIdentifier: ConnectionGate] = [:]
-
-  init(name: String, port: UInt16, tls: NIOSSLContext, loop: any EventLoop) {
-    self.name = name
-    self.port = port
-    self.tls = tls
-    self.loop = loop
-  }
-
-  func add(_ gate: ConnectionGate) { gates[ObjectIdentifier(gate)] = gate }
-  func remove(_ gate: ConnectionGate) { gates[ObjectIdentifier(gate)] = nil }
-
-  func listen() async throws {
-    let bootstrap = ServerBootstrap(group: loop)
-      .serverChannelOption(.backlog, value: 512)
-      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-      .childChannelInitializer { [self] channel in
-        channel.eventLoop.makeCompletedFuture {
-          let pipeline = channel.pipeline.syncOperations
-          try pipeline.addHandler(ConnectionGate(self))
-          try pipeline.addHandler(NIOSSLServerHandler(context: self.tls))
-          try pipeline.configureHTTPServerPipeline()
-          try pipeline.addHandler(APIHandler(self))
-        }
-      }
-    let channel = try await bootstrap.bind(host: "127.0.0.1", port: Int(port)).get()
-    try await loop.submit { [self] in
-      listener = channel
-      state = .serving
-    }.get()
-  }
-
-  func stop() async throws {
-    let closed = try await loop.submit { [self] in
-      state = .stopped
-      let listener = self.listener
-      self.listener = nil
-      for gate in Array(gates.values) { gate.cut() }
-      return listener
-    }.get()
-    // A connection accepted meanwhile goes as well.
-    try await closed?.close().get()
-    try await loop.submit { [self] in
-      for gate in Array(gates.values) { gate.cut() }
-    }.get()
-  }
-
-  func hang() {
-    if state == .serving { state = .hung }
-  }
-
-  /// True when the server has to listen again.
-  func resume() -> Bool {
-    switch state {
-    case .serving: return false
-    case .stopped: return true
-    case .hung:
-      state = .serving
-      for gate in Array(gates.values) { gate.resume() }
-      return false
-    }
   }
 }
