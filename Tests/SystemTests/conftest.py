@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from harness.cluster import Cluster
+from harness.deployment import Deployment
 from harness.peers import Script, ScriptedServer
 from harness.proxies import FAIRLEAD, HAPROXY, UNDER_TEST, Proxy
 from harness.routers import FAILOVER_UNDER_TEST
@@ -115,6 +116,20 @@ def make_cluster(request: pytest.FixtureRequest) -> Iterator[Callable[..., Clust
             cluster = stack.enter_context(Cluster(roles, **options))
             clusters.append(cluster)
             return cluster
+
+        yield maker
+
+
+@pytest.fixture
+def make_deployment(request: pytest.FixtureRequest) -> Iterator[Callable[..., Deployment]]:
+    """Make balancers, API servers and a client on a bridge; all of it ends with the test."""
+    request.node.clusters = made = []
+    with contextlib.ExitStack() as stack:
+
+        def maker(**options: Any) -> Deployment:
+            deployment = stack.enter_context(Deployment(**options))
+            made.append(deployment)
+            return deployment
 
         yield maker
 

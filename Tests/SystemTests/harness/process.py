@@ -48,6 +48,11 @@ class Output:
         with self._changed:
             return list(self._lines)
 
+    def lines_after(self, count: int) -> list[str]:
+        """Those after the first `count`."""
+        with self._changed:
+            return self._lines[count:]
+
     @property
     def text(self) -> str:
         return "\n".join(self.lines)
