@@ -6,7 +6,6 @@ failover that works from one that does not, on a machine that may be busy.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +15,8 @@ import pytest
 from harness.balancers import FairleadBalancer
 from harness.deployment import Deployment
 from harness.kubectl import Kubectl
-from harness.masters import Master
 from harness.meter import Seen
-from harness.waiting import eventually
+from harness.proxies import REPOSITORY
 
 pytestmark = [pytest.mark.alone, pytest.mark.fairlead_only]
 
@@ -49,12 +47,6 @@ def chapter(deployment: Deployment) -> Iterator[Chapter]:
     meter.wait_for_streams(SETTLE_SECONDS)
     told.seen = meter.seen(since)
     assert told.seen.failures["tls"] == 0, told.seen.failures
-
-
-def status(balancer: FairleadBalancer) -> dict:
-    code, out, errors = balancer.operate("status", "--json")
-    assert code == 0, errors
-    return json.loads(out)
 
 
 def do(balancer: FairleadBalancer, *words: str) -> str:
@@ -160,6 +152,22 @@ def every_balancer_is_restarted(deployment: Deployment) -> None:
             deployment.is_calm()
     assert told.seen.longest_gap < MOVED_SECONDS
     assert not any(b.hung for b in told.seen.breaks), "stopping resets what it cuts"
+
+
+@pytest.mark.limit(90)
+def test_the_example_of_two_nodes(make_deployment: Make) -> None:
+    """With a password, so version 2 and an advert a second: three of them are 3 s."""
+    deployment = make_deployment(balancers=2, file=REPOSITORY / "Examples/fairlead.yaml")
+    deployment.start()
+    first = deployment.holder
+    with chapter(deployment) as told:
+        deployment.lose_power(first)
+        deployment.settle(other_than=first)
+    assert told.seen.longest_gap < 3 + LOST_SECONDS
+    with chapter(deployment) as told:
+        deployment.return_power(first)
+        deployment.settle_on(first)
+    assert told.seen.longest_gap < MOVED_SECONDS
 
 
 @pytest.mark.limit(90)

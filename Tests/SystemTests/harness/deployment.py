@@ -109,12 +109,14 @@ class Deployment:
         self,
         kind: str = "fairlead",
         *,
+        balancers: int = 3,
         streams: int = 0,
         file: Path = EXAMPLE,
         every: float = 0.02,
         shutdown_delay_s: int = 0,
     ) -> None:
         self.kind = kind
+        self.count = balancers
         self.file = file
         self.streams = streams
         self.every = every
@@ -132,7 +134,7 @@ class Deployment:
             self.client = self.network.host(NETWORK.format(CLIENT))
             for number in range(3):
                 self._add_master(number)
-            for number in range(3):
+            for number in range(self.count):
                 self._add_balancer(number)
         except BaseException:
             self._stack.close()
@@ -211,7 +213,9 @@ class Deployment:
         assert len(found) == 1, [each.name for each in found]
         return found[0]
 
-    def settle(self, other_than: Balancer | None = None, within: float = SETTLE_SECONDS) -> Balancer:
+    def settle(
+        self, other_than: Balancer | None = None, within: float = SETTLE_SECONDS
+    ) -> Balancer:
         """Wait until one balancer, another one than that, holds the address alone."""
 
         def settled() -> Balancer | None:
