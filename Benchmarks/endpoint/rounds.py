@@ -48,7 +48,8 @@ def restart_all(deployment, holder):
     for balancer in deployment.balancers:
         balancer.stop()
         balancer.start()
-        deployment.settle_on(holder)
+        deployment.wait_until_trusted(balancer)
+        deployment.settle()
         deployment.is_calm()
 
 

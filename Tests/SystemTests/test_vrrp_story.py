@@ -109,7 +109,8 @@ def a_balancer_loses_its_power(deployment: Deployment) -> None:
     assert second is deployment.balancers[1], "the next in the file"
     with chapter(deployment) as told:
         deployment.return_power(first)
-        deployment.settle_on(first)
+        deployment.wait_until_trusted(first)
+        deployment.settle()
     assert told.seen.longest_gap < MOVED_SECONDS
 
 
@@ -138,17 +139,18 @@ def the_network_parts_and_heals(deployment: Deployment) -> None:
     assert told.seen.longest_gap < LOST_SECONDS
     with chapter(deployment) as told:
         deployment.heal(first)
-        deployment.settle_on(first)
+        deployment.settle()
+        deployment.wait_until_trusted(first)
     assert told.seen.longest_gap < LOST_SECONDS
 
 
 def every_balancer_is_restarted(deployment: Deployment) -> None:
-    first = deployment.holder
     with chapter(deployment) as told:
         for balancer in deployment.balancers:
             balancer.stop()
             balancer.start()
-            deployment.settle_on(first)
+            deployment.wait_until_trusted(balancer)
+            deployment.settle()
             deployment.is_calm()
     assert told.seen.longest_gap < MOVED_SECONDS
     assert not any(b.hung for b in told.seen.breaks), "stopping resets what it cuts"
@@ -166,7 +168,8 @@ def test_the_example_of_two_nodes(make_deployment: Make) -> None:
     assert told.seen.longest_gap < 3 + LOST_SECONDS
     with chapter(deployment) as told:
         deployment.return_power(first)
-        deployment.settle_on(first)
+        deployment.wait_until_trusted(first)
+        deployment.settle()
     assert told.seen.longest_gap < MOVED_SECONDS
 
 

@@ -224,6 +224,12 @@ class Deployment:
 
         return eventually(settled, within, "exactly one balancer holds the address")
 
+    def wait_until_trusted(self, balancer: Balancer, within: float = SETTLE_SECONDS) -> None:
+        """It has found out, by its own checks, that it can use every API server."""
+        for master in self.masters:
+            what = f"{balancer.name} uses {master.name}"
+            eventually(lambda m=master: balancer.uses(m.name), within, what)
+
     def settle_on(self, expected: Balancer, within: float = SETTLE_SECONDS) -> None:
         eventually(
             lambda: self.holders() == [expected], within, f"{expected.name} holds the address"
