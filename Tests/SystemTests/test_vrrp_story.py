@@ -124,7 +124,7 @@ def the_address_is_moved(deployment: Deployment) -> None:
     assert not any(b.hung for b in told.seen.breaks)
     assert max(b.outage for b in told.seen.breaks) < MOVED_SECONDS
     with chapter(deployment) as told:
-        do(second, "failover", "--to", first.name)
+        do(first, "failover", "--to", first.name)
         deployment.settle_on(first)
     assert told.seen.longest_gap < MOVED_SECONDS
 
