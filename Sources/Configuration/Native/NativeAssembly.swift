@@ -92,6 +92,9 @@ struct NativeAssembly {
     router.prefersMaster = own.priority == 255
     router.advertisementInterval = address.effectiveInterval
     router.addresses = address.addresses
+    // After a network has healed, a master that yields says so once more: the one that stays may
+    // not have heard of it, and has to announce itself, or clients go on asking here.
+    router.sendsAdvertOnHigherPriority = true
     router.preemption = address.preempt ? .immediate : .never
     if address.follows(hasProxy: document.proxy != nil) {
       router.following = ProxyFollowing(

@@ -255,6 +255,8 @@ public struct NativeConversion: Sendable {
         var wanted = router
         // Only changes defaults, all of which are said.
         wanted.prefersMaster = made.prefersMaster
+        // One advert more when it yields harms nobody.
+        wanted.sendsAdvertOnHigherPriority = made.sendsAdvertOnHigherPriority
         wanted.name = made.name
         difference("\(name), \(router.name)", router.origin.description, wanted, made)
       }
