@@ -34,10 +34,9 @@ def lose_power(deployment, holder):
 
 
 def fail_over(deployment, holder):
-    """`fairlead failover`; the reference's address moves when its keepalived is stopped."""
+    """The daemon that holds the address is stopped; of the reference, keepalived alone."""
     if deployment.kind == "fairlead":
-        code, out, errors = holder.operate("failover")
-        assert code == 0, out + errors
+        holder.stop()
     else:
         holder.stop_keepalived()
     deployment.settle(other_than=holder)
@@ -49,7 +48,10 @@ def restart_all(deployment, holder):
         balancer.stop()
         balancer.start()
         deployment.wait_until_trusted(balancer)
-        deployment.settle()
+        if deployment.kind == "fairlead":
+            deployment.settle()
+        else:
+            deployment.settle_on(holder)    # keepalived always takes it back, and is waited for
         deployment.is_calm()
 
 
