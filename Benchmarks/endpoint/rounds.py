@@ -34,9 +34,10 @@ def lose_power(deployment, holder):
 
 
 def fail_over(deployment, holder):
-    """The daemon that holds the address is stopped; of the reference, keepalived alone."""
+    """`fairlead failover`; the reference's address moves when its keepalived is stopped."""
     if deployment.kind == "fairlead":
-        holder.stop()
+        code, out, errors = holder.operate("failover")
+        assert code == 0, out + errors
     else:
         holder.stop_keepalived()
     deployment.settle(other_than=holder)

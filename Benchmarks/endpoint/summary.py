@@ -151,8 +151,8 @@ def section(results, facts):
         f"{facts['streams']} watches connect again at once when they are ended; one that hears "
         "nothing for 6 s (events come every second) gives up and counts as fallen silent. The API "
         f"server that is stopped serves on for {facts['shutdown_delay_s']} s with a red `/readyz`, "
-        "then it closes its port. A planned failover is a stop of Fairlead, or of "
-        "keepalived while its haproxy stays. Figures are medians, with the largest in brackets.",
+        "then it closes its port. A planned failover is `fairlead failover`, and a stop "
+        "of keepalived while its haproxy stays. Figures are medians, with the largest in brackets.",
         "",
         *requests_table(results),
         "",

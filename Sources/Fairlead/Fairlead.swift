@@ -13,9 +13,7 @@ struct Fairlead: AsyncParsableCommand {
       RunCommand.self, CheckCommand.self, VerifyCommand.self, ConvertCommand.self, InitCommand.self,
       StatusCommand.self, SessionsCommand.self, EventsCommand.self, ReloadCommand.self,
       DrainCommand.self, UndrainCommand.self, FailoverCommand.self, CleanupCommand.self,
-      DemoCommand.self,
-      DrainCommand.self, UndrainCommand.self, CleanupCommand.self, DemoCommand.self,
-      StandInCommand.self,
+      DemoCommand.self, StandInCommand.self,
     ])
 }
 

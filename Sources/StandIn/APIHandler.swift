@@ -19,6 +19,7 @@ final class APIHandler: ChannelInboundHandler {
   private var head: HTTPRequestHead?
   private var watch: RepeatedTask?
   private var watchCount = 0
+  private var wantsBookmarks = false
 
   init(_ core: ServerCore) { self.core = core }
 
@@ -94,6 +95,7 @@ final class APIHandler: ChannelInboundHandler {
     case "/api/v1": send(.ok, content.apiResources, "application/json", head, context)
     case "/api/v1/namespaces":
       if query.contains("watch=1") || query.contains("watch=true") {
+        wantsBookmarks = query.contains("allowWatchBookmarks=true")
         startWatch(head, isResumed: query.contains { Self.isVersion($0) }, context)
       } else {
         send(.ok, content.namespaceList, "application/json", head, context)
@@ -163,7 +165,7 @@ final class APIHandler: ChannelInboundHandler {
   private func tick(_ content: APIContent, _ context: ChannelHandlerContext) {
     guard core.state == .serving else { return }
     watchCount += 1
-    let isBookmark = watchCount % Self.bookmarkEvery == 0
+    let isBookmark = wantsBookmarks && watchCount % Self.bookmarkEvery == 0
     write(isBookmark ? content.bookmark(watchCount) : content.modified(watchCount), context)
   }
 
