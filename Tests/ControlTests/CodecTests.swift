@@ -33,7 +33,8 @@ struct CodecTests {
 
   @Test(arguments: [false, true])
   func answersSurviveTheWire(indented: Bool) throws {
-    let event = ControlEvent(time: 5.5, kind: .router, subject: "x", to: "up", text: "t")
+    let event = ControlEvent(
+      time: 5.5, event: "vip.master", kind: .router, subject: "x", to: "up", text: "t")
     let answer = ControlAnswer(ok: true, messages: ["m"], status: sample(), events: [event])
     let text = try MessageText.write(answer, indented: indented)
     let back = try MessageText.read(ControlAnswer.self, Array(text.utf8))
@@ -108,7 +109,7 @@ struct CodecTests {
 
 struct EventHistoryTests {
   private func event(_ number: Int) -> ControlEvent {
-    ControlEvent(time: Double(number), kind: .server, text: "\(number)")
+    ControlEvent(time: Double(number), event: "server.down", kind: .server, text: "\(number)")
   }
 
   @Test func theOldestIsForgotten() {

@@ -8,7 +8,9 @@ import Testing
 
 @Suite struct FeedTests {
   private func event(_ number: Int) -> ControlEvent {
-    ControlEvent(time: Double(number), kind: .server, subject: "b/s", text: "event \(number)")
+    ControlEvent(
+      time: Double(number), event: "server.down", kind: .server, subject: "b/s",
+      text: "event \(number)")
   }
 
   private func text(_ follower: Follower) -> String {
