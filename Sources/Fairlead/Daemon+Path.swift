@@ -79,9 +79,9 @@ extension Daemon {
   private func reachability(of server: Server, _ reference: ServerReference) -> Bool? {
     switch wanted[reference] ?? .up {
     case .up, .draining: break
-    case .down, .maintenance:
-      // It takes connections, which is more than nothing: sessions go there.
-      return readiness.isOpen(reference)
+    // Not those that take sessions only because no server is ready, either: a node that has a
+    // ready one is better, and when none has, nobody moves.
+    case .down, .maintenance: return false
     }
     var (server, reference) = (server, reference)
     // A loop of followers is refused by the configuration; the bound is for safety.
