@@ -33,7 +33,9 @@ public struct PacketTarget: Sendable {
   /// Packets by reason for which they were dropped.
   public private(set) var refused: [DropReason: Int] = [:]
   public private(set) var accepted = 0
-  /// Accepted packets that did not come out of the encoder as they went into the decoder.
+  /// Accepted packets that meant something else once encoded and decoded again. Bytes are not
+  /// compared: what a receiver ignores (authentication data of type 0, RFC 3768, section 5.3.10)
+  /// and both forms of a zero checksum are accepted, and encoded in one form.
   public private(set) var changed = 0
   private var routers: [VRRPRouter]
   private var now_us: Microseconds = 0
@@ -77,7 +79,8 @@ public struct PacketTarget: Sendable {
       throw reason
     }
     let again = advert.encoded(source: source, destination: destination)
-    if !payload.starts(with: again) { changed += 1 }
+    let meant = try? Advertisement(decoding: again[...], source: source, destination: destination)
+    if meant != advert { changed += 1 }
     step(index, .advertisement(advert, from: source))
   }
 

@@ -193,6 +193,15 @@ struct Golden: CustomTestStringConvertible {
     #expect(reason({ $1.transport = unicast }) == .wrongTransport)
   }
 
+  @Test func authenticationDataOfTypeNoneIsIgnored() throws {
+    let received = bytes("213427010001ad330a0900640000002900000000")
+    let advert = try Advertisement(
+      decoding: received[...], source: own, destination: Wire.multicastV4)
+    #expect(advert.authentication == .none)
+    let sent = advert.encoded(source: own, destination: Wire.multicastV4)
+    #expect(sent == bytes("213427010001ad5c0a0900640000000000000000"))
+  }
+
   @Test func fuzzedPacketsAreAllCounted() {
     var inputs = PacketInputs(seed: 1)
     var target = PacketTarget()
