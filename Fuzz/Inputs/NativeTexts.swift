@@ -15,8 +15,9 @@ public struct NativeTexts {
 
   private static let checks = [
     "check: {type: tcp}", "check: false", "check: true", "check: {type: http, path: /healthz}",
-    "check: {live: false}", "check: {live: true, drainOver: 5s}", "check: {timeout: 0, rise: 9}",
-    "check: {path: /x, live: /y}", "check: {type: tls, port: 9}", "check: {expect: 200-299}",
+    "check: {live: false}", "check: {live: true, drainOver: 5s}", "check: {hedgeAfter: 0}",
+    "check: {timeout: 0, rise: 9}", "check: {path: /x, live: /y}", "check: {type: tls, port: 9}",
+    "check: {expect: 200-299}",
   ]
 
   private static let pages = [

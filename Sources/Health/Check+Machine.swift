@@ -79,7 +79,10 @@ public struct CheckMachine: Equatable, Sendable {
     isUp ? (health - rise + 1, fall) : (health, rise)
   }
 
-  /// Time from the end of a check to the start of the next.
+  /// Failures in a row that take it down from here; 0 when it is not up.
+  var failuresToDown: Int { isUp ? health - rise + 1 : 0 }
+
+  /// Time until the next check.
   public var nextInterval: Duration {
     if health == fullHealth { return interval }
     if state == .down && health == 0 { return downInterval }

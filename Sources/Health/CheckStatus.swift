@@ -53,6 +53,11 @@ public enum CheckStatus: String, Equatable, Hashable, Sendable, CaseIterable {
     }
   }
 
+  /// Nothing came in time.
+  var isTimeout: Bool {
+    self == .layer4Timeout || self == .layer6Timeout || self == .layer7Timeout
+  }
+
   /// HAProxy prints `code: N` for these only, and 0 when the protocol has no codes.
   public var printsCode: Bool {
     switch self {

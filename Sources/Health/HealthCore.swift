@@ -15,7 +15,8 @@ private final class Entry: @unchecked Sendable {
   var isInMaintenance: Bool
   /// The state the owner was last told.
   var told: ServerState = .up
-  var probe: Probe?
+  /// Under way, the oldest first; several while a server that is up does not answer.
+  var probes: [Probe] = []
   var timer: Scheduled<Void>?
   var followers: [Entry] = []
   weak var leader: Entry?
@@ -41,8 +42,12 @@ private final class Entry: @unchecked Sendable {
   func cancel() {
     timer?.cancel()
     timer = nil
-    probe?.cancel()
-    probe = nil
+    cancelProbes()
+  }
+
+  func cancelProbes() {
+    for probe in probes { probe.cancel() }
+    probes = []
   }
 }
 
@@ -184,19 +189,31 @@ final class HealthCore: @unchecked Sendable {
   }
 
   private func check(_ entry: Entry) {
-    guard entry.mayCheck, entry.probe == nil, let target = entry.probeTarget else { return }
+    guard entry.mayCheck, let target = entry.probeTarget else { return }
     let probe = Probe(
       target, on: loop, wasDown: entry.machine.state == .down, serverState: header(entry)
-    ) { [weak self, weak entry] report in
+    ) { [weak self, weak entry] probe, report in
       guard let self, let entry else { return }
-      self.finished(entry, report)
+      self.finished(entry, probe, report)
     }
-    entry.probe = probe
+    entry.probes.append(probe)
+    // Before it starts, since it may end at once.
+    hedge(entry)
     probe.start()
   }
 
-  private func finished(_ entry: Entry, _ report: CheckReport) {
-    entry.probe = nil
+  /// While nothing comes, the next check is not held back.
+  private func hedge(_ entry: Entry) {
+    guard let delay = entry.target.server.check?.hedgeAfter,
+      entry.probes.count < entry.machine.failuresToDown
+    else { return }
+    schedule(entry, after: max(Limits.shortestInterval, delay))
+  }
+
+  private func finished(_ entry: Entry, _ probe: Probe, _ report: CheckReport) {
+    entry.probes.removeAll { $0 === probe }
+    // An answer, whatever it says, is newer than the silence of the others.
+    if !report.status.isTimeout { entry.cancelProbes() }
     entry.lastReport = report
     // No code: something else than a web server answered, or nothing did.
     if entry.machine.asksLive, report.status == .layer7WrongStatus, report.code != nil,
@@ -210,14 +227,14 @@ final class HealthCore: @unchecked Sendable {
   /// Not ready counts at once; whether the server is alive is asked then.
   private func askLive(_ entry: Entry, _ ready: CheckReport, _ first: CheckMachine.Step) {
     publish(entry, .check(ready))
-    guard entry.mayCheck, entry.probe == nil, var target = entry.probeTarget,
+    guard entry.mayCheck, var target = entry.probeTarget,
       let plan = entry.livePlan
     else { return }
     target.plan = plan
     let probe = Probe(target, on: loop, wasDown: false, serverState: nil) {
-      [weak self, weak entry] answer in
+      [weak self, weak entry] probe, answer in
       guard let self, let entry else { return }
-      entry.probe = nil
+      entry.probes.removeAll { $0 === probe }
       var report = ready
       report.live = LiveAnswer(status: answer.status, code: answer.code)
       report.duration += answer.duration
@@ -226,20 +243,26 @@ final class HealthCore: @unchecked Sendable {
       step.isNews = step.isNews || first.isNews
       self.conclude(entry, report, step)
     }
-    entry.probe = probe
+    entry.timer?.cancel()
+    entry.timer = nil
+    entry.probes.append(probe)
     probe.start()
   }
 
   private func conclude(_ entry: Entry, _ report: CheckReport, _ step: CheckMachine.Step) {
     var progress = self.progress(entry)
     progress.isNews = step.isNews
-    var interval = step.nextInterval
-    // From start to start: a server that hangs is found within interval × fall.
-    if entry.machine.asksLive { interval -= min(interval, report.duration) }
-    schedule(
-      entry,
-      after: CheckSchedule.spread(
-        interval, percent: spreadPercent, random: spreadPercent > 0 ? random() : 0.5))
+    // Those that are still without an answer are the next ones.
+    if entry.probes.isEmpty {
+      var interval = step.nextInterval
+      if entry.target.server.check?.countsFromStart == true {
+        interval -= min(interval, report.duration)
+      }
+      schedule(
+        entry,
+        after: CheckSchedule.spread(
+          interval, percent: spreadPercent, random: spreadPercent > 0 ? random() : 0.5))
+    }
     handler(.checked(entry.target.reference, report, progress))
     publish(entry, .check(report))
   }
@@ -297,7 +320,7 @@ final class HealthCore: @unchecked Sendable {
       return HealthSnapshot(
         reference: reference, state: state(of: entry),
         progress: entry.isChecked ? progress(entry) : nil, lastReport: entry.lastReport,
-        isChecking: entry.probe != nil)
+        isChecking: !entry.probes.isEmpty)
     }
   }
 }

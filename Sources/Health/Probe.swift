@@ -38,7 +38,7 @@ final class Probe: @unchecked Sendable {
   private let loop: any EventLoop
   private let target: ProbeTarget
   private var machine: ProbeMachine
-  private var completion: (@Sendable (CheckReport) -> Void)?
+  private var completion: (@Sendable (Probe, CheckReport) -> Void)?
   private var channel: (any Channel)?
   private var current: ProbeTarget.Connection?
   private var timer: Scheduled<Void>?
@@ -48,7 +48,7 @@ final class Probe: @unchecked Sendable {
 
   init(
     _ target: ProbeTarget, on loop: any EventLoop, wasDown: Bool, serverState: String?,
-    completion: @escaping @Sendable (CheckReport) -> Void
+    completion: @escaping @Sendable (Probe, CheckReport) -> Void
   ) {
     self.loop = loop
     self.target = target
@@ -80,6 +80,7 @@ final class Probe: @unchecked Sendable {
       guard let completion else { return }
       self.completion = nil
       completion(
+        self,
         CheckReport(
           status: status, code: code, info: info, duration: ContinuousClock.now - started))
     }

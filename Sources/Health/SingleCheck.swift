@@ -15,7 +15,7 @@ extension CheckTarget {
     let promise = loop.makePromise(of: CheckReport?.self)
     loop.execute {
       let once = OneResult(promise)
-      let probe = Probe(target, on: loop, wasDown: false, serverState: nil) { once.take($0) }
+      let probe = Probe(target, on: loop, wasDown: false, serverState: nil) { once.take($1) }
       loop.scheduleTask(in: TimeAmount(limit)) {
         probe.cancel()
         once.take(nil)

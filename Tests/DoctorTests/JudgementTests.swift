@@ -78,6 +78,10 @@ import Testing
     #expect(Judgement.detection_s(check, timeout: .seconds(2)) == 7)
     check.fastInterval = .milliseconds(500)
     #expect(Judgement.detection_s(check, timeout: .milliseconds(100)) == 2.1)
+    // The defaults of the native file.
+    check.fastInterval = nil
+    check.hedgeAfter = .milliseconds(400)
+    #expect(abs(Judgement.detection_s(check, timeout: nil) - 2.8) < 1e-9)
   }
 
   @Test(arguments: [

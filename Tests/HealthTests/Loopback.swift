@@ -21,6 +21,13 @@ enum Behaviour: Sendable {
   case greet(String)
   case close
   case reset
+  /// One for each connection; the last for all that follow.
+  indirect case inTurn([Behaviour])
+
+  func forConnection(_ index: Int) -> Behaviour {
+    guard case .inTurn(let all) = self else { return self }
+    return all[min(index, all.count - 1)]
+  }
 }
 
 /// A TCP or Unix server that lives until `stop`.
@@ -32,6 +39,7 @@ final class LoopbackServer: Sendable {
     _ behaviour: Behaviour, tls: NIOSSLContext? = nil, unixPath: String? = nil
   ) async throws -> LoopbackServer {
     let received = NIOLockedBox<[UInt8]>([])
+    let connections = NIOLockedBox(0)
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelInitializer { channel in
@@ -39,7 +47,12 @@ final class LoopbackServer: Sendable {
           if let tls {
             try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
           }
-          try channel.pipeline.syncOperations.addHandler(BehaviourHandler(behaviour, received))
+          let index = connections.use { count in
+            count += 1
+            return count - 1
+          }
+          try channel.pipeline.syncOperations.addHandler(
+            BehaviourHandler(behaviour.forConnection(index), received))
         }
       }
     let channel =
@@ -94,7 +107,7 @@ private final class BehaviourHandler: ChannelInboundHandler {
 
   func channelActive(context: ChannelHandlerContext) {
     switch behaviour {
-    case .silent, .reply: break
+    case .silent, .reply, .inTurn: break
     case .greet(let text):
       context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
     case .close: context.close(promise: nil)

@@ -31,7 +31,7 @@ func probe(
   let loop = group.next()
   let promise = loop.makePromise(of: CheckReport.self)
   loop.execute {
-    Probe(probeTarget, on: loop, wasDown: false, serverState: nil) { promise.succeed($0) }.start()
+    Probe(probeTarget, on: loop, wasDown: false, serverState: nil) { promise.succeed($1) }.start()
   }
   return try await promise.futureResult.get()
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +25,8 @@ pytestmark = [pytest.mark.fairlead_only, pytest.mark.limit(120)]
 UPSTREAMS = ("10.0.0.150", "10.0.0.151")
 NAMES = ("first", "second", "third")
 SETTLED_SECONDS = 20.0
-FLAPPING_SECONDS = 45.0
+# FAIRLEAD_FLAPPING_SECONDS=600 flaps for the ten minutes that operators would watch.
+FLAPPING_SECONDS = float(os.environ.get("FAIRLEAD_FLAPPING_SECONDS", "45"))
 # A move is decided by what was so when the advert left: three intervals, the skew, and what a
 # busy machine adds. Far below the three seconds in which a verdict changes.
 REASON_SECONDS = 1.5
@@ -225,7 +227,7 @@ def test_beside_keepalived(make_scene: Callable[..., Scene], priority: int) -> N
         assert elections(first) == 1
 
 
-@pytest.mark.limit(150)
+@pytest.mark.limit(FLAPPING_SECONDS + 105)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_flapping_paths_move_it_only_with_a_reason(
     make_scene: Callable[..., Scene], seed: int
@@ -237,11 +239,13 @@ def test_flapping_paths_move_it_only_with_a_reason(
     cluster.settle(first)
     chance = random.Random(seed)
     is_cut = {node.name: False for node in cluster.nodes}
+    cuts = 0
     end = time.monotonic() + FLAPPING_SECONDS
     while time.monotonic() < end:
         node = chance.choice(cluster.nodes)
         (scene.servers.mend if is_cut[node.name] else scene.servers.cut)(node)
         is_cut[node.name] = not is_cut[node.name]
+        cuts += 1
         time.sleep(chance.uniform(0.05, 4.0))  # the flapping itself, no wait for anything
     for node in cluster.nodes:
         if is_cut[node.name]:
@@ -255,8 +259,11 @@ def test_flapping_paths_move_it_only_with_a_reason(
                 continue
             moves += 1
             unjustified += not is_justified(taker, holder, change, preferred=first)
+    print(f"{FLAPPING_SECONDS:.0f} s, seed {seed}: {cuts} paths cut or mended, {moves} moves")
     assert unjustified == 0, f"{unjustified} of {moves} moves without a reason (seed {seed})"
-    assert elections(first) + elections(second) < 20
+    # What flaps faster than a verdict changes moves nothing, what stays down longer does.
+    assert 1 <= moves <= cuts / 3
+    assert elections(first) + elections(second) < 20 + cuts / 3
 
 
 def takeovers(node: Node) -> list[float]:

@@ -236,6 +236,10 @@ struct HAProxyPrinter {
           "\(server.name): red but alive at \(live) means draining; "
             + (over ?? "sessions stay") + " (live, drainOver)")
       }
+      if let delay = server.check?.hedgeAfter {
+        let time = HAProxyUnits.print(delay)
+        comment("\(server.name): a check unanswered for \(time) is joined by the next (hedgeAfter)")
+      }
       line(["server"] + HAProxyPrinter.words(server))
     }
   }

@@ -21,13 +21,20 @@ public struct ServerCheck: Equatable, Sendable {
   /// A PROXY header comes first.
   public var sendProxy: ProxyProtocolVersion?
   /// Path that is asked after a wrong HTTP status: an accepted answer there means alive but not
-  /// ready. nil = a wrong status is a failure like any other, as HAProxy has it. With it, the
-  /// interval counts from the start of a check instead of its end.
+  /// ready. nil = a wrong status is a failure like any other, as HAProxy has it.
   public var live: String?
   /// Time over which the sessions of a server that is alive but not ready are closed, evenly;
   /// nil = never. Means nothing without `live`.
   public var drainOver: Duration?
+  /// A check that has been without an answer for this long is joined by the next one, until as
+  /// many are on their way as failures take the server down: a server that hangs is found
+  /// sooner, and a slow one keeps its whole timeout. nil = one check at a time, as HAProxy has
+  /// it. At least 1 ms.
+  public var hedgeAfter: Duration?
   public init() {}
+
+  /// The interval counts from the start of a check instead of its end.
+  public var countsFromStart: Bool { live != nil || hedgeAfter != nil }
 }
 
 /// TLS of a check.

@@ -11,8 +11,12 @@ struct NativeCheck: Equatable {
   var httpVersion = "HTTP/1.1"
   /// 401 and 403 come from a living API server that does not answer strangers.
   var expect: HTTPExpect.Condition = .status([200...200, 401...401, 403...403])
-  /// nil: one interval, so that a server that hangs is found within interval × fall.
+  /// nil: one interval.
   var timeout: Duration?
+  /// nil: two fifths of the interval, so that a server that hangs is found within interval ×
+  /// fall (3 × 1 s): 1 s until a check begins, 0.8 s until the third, 1 s until that gives up.
+  /// Zero: one check at a time.
+  var hedgeAfter: Duration?
   /// Intervals, rise, fall, port; `tls` is set when the check is https.
   var timing = NativeCheck.defaultTiming
   var caFile: String?
@@ -58,6 +62,10 @@ struct NativeCheck: Equatable {
       .time("fastInterval", \.timing.fastInterval),
       .time("downInterval", \.timing.downInterval),
       .time("timeout", \.timeout),
+      NativeKey(
+        "hedgeAfter", \.hedgeAfter,
+        read: { $0.duration($1, in: .zero...NativeLimits.times.upperBound).map { .some($0) } },
+        print: { $0.map { .scalar($0 == .zero ? "0" : HAProxyUnits.print($0)) } }),
       .number("rise", \.timing.rise, 1...1000),
       .number("fall", \.timing.fall, 1...1000),
       NativeKey(
@@ -175,11 +183,17 @@ struct NativeCheck: Equatable {
     check.tls = nil
     check.live = livePath
     check.drainOver = livePath == nil ? nil : drainOver
+    let hedge = hedgeAfter ?? Self.usualHedge(timing)
+    check.hedgeAfter = hedge == .zero ? nil : hedge
     guard kind == .https else { return check }
     var tls = CheckTLS(verify: caFile != nil, caFile: caFile)
     tls.serverName = serverName
     check.tls = tls
     return check
+  }
+
+  private static func usualHedge(_ timing: ServerCheck) -> Duration {
+    max(.milliseconds(1), timing.interval * 2 / 5)
   }
 
   /// nil when the native file cannot say it.
@@ -189,6 +203,8 @@ struct NativeCheck: Equatable {
     timing.tls = nil
     timing.live = nil
     timing.drainOver = nil
+    timing.hedgeAfter = nil
+    if check.hedgeAfter != Self.usualHedge(timing) { hedgeAfter = check.hedgeAfter ?? .zero }
     timeout = backend.timeoutCheck
     switch backend.check {
     case .connect, .script([]):

@@ -310,8 +310,8 @@ struct NativeParser {
         if method != own || timeout != .some(check.timeout) {
           reader.report(
             at: element,
-            "servers of one backend are asked the same: 'check' may differ in intervals, rise, "
-              + "fall, port, live, drainOver, caFile and serverName only")
+            "servers of one backend are asked the same: 'check' may differ in intervals, "
+              + "hedgeAfter, rise, fall, port, live, drainOver, caFile and serverName only")
         }
       }
       if backend.servers.contains(where: { $0.name == server.model.name }) {

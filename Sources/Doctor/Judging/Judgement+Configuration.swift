@@ -116,7 +116,11 @@ extension Judgement {
     let interval = Words.seconds(check.interval)
     let fast = Words.seconds(check.fastInterval ?? check.interval)
     let timeout = timeout.map(Words.seconds) ?? interval
-    return interval + timeout + Double(max(0, check.fall - 1)) * max(fast, timeout)
+    let more = Double(max(0, check.fall - 1))
+    if let hedge = check.hedgeAfter.map(Words.seconds), hedge < timeout {
+      return interval + timeout + more * hedge
+    }
+    return interval + timeout + more * max(fast, timeout)
   }
 
   private static func slowest(_ servers: [Server], _ backend: Backend) -> Finding? {
