@@ -15,7 +15,7 @@ public enum ControlLimits {
   /// the usual settings is under 5 s.
   public static let moveTimeout_s = 30
   /// Events that are remembered.
-  public static let history = 200
+  public static let history = 1000
   /// Sessions of one answer.
   public static let sessions = 10_000
   /// Bytes of an answer that a client accepts: thousands of servers fit.

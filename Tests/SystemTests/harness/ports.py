@@ -11,7 +11,10 @@ import random
 import socket
 import threading
 
-FIRST_PORT, LAST_PORT = 10_000, 32_000  # net.ipv4.ip_local_port_range starts at 32768
+# net.ipv4.ip_local_port_range starts at 32768. Tests that run beside each other share no port.
+_WORKERS = 16
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
+_PORTS = range(10_000 + _WORKER, 32_000, _WORKERS)
 
 _lock = threading.Lock()
 _given: set[int] = set()
@@ -22,7 +25,7 @@ def free_port() -> int:
     """A TCP and UDP port that is free on every address now and never given twice."""
     with _lock:
         for _ in range(1000):
-            port = _random.randrange(FIRST_PORT, LAST_PORT)
+            port = _random.choice(_PORTS)
             if port not in _given and _is_free(port):
                 _given.add(port)
                 return port
