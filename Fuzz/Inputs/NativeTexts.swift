@@ -20,6 +20,13 @@ public struct NativeTexts {
     "check: {expect: 200-299}",
   ]
 
+  private static let tracking = [
+    "files: {f: {path: /a, create: {value: 1, overwrite: true}}}", "groups: {g: {members: [api]}}",
+    "processes: {p: {process: /a, arguments: {first: [b]}, quorum: 2}}",
+    "vrrp: {fifos: [/a, {path: /b, owner: c}], startupDelay: 2s, lockMemory: false}",
+    "vrrp: {scriptUser: {user: a, group: b}, startupScript: [/a, \"b c\"]}",
+  ]
+
   private static let pages = [
     "none", "127.0.0.1:9", "{}", "{listen: \"[::1]:9600\"}", "{public: true}",
     "{token: 0123456789abcdef, public: true}", "{listen: 10.0.0.1:80, token: \"true-true-true-x\"}",
@@ -69,8 +76,13 @@ public struct NativeTexts {
         "trackedInterfaces: {eth1: -20}", "announcement: {delay: 0, count: 2}",
         "notify: {master: [/bin/true, \"a b\"]}", "missedAdverts: 5", "strict: true",
         "followsProxy: false", "followsProxy: true", "preemptDelay: 2s", "preemptDelay: 0",
+        "trackedScripts: {a: {weight: 3, reverse: true}}", "routes: \"10.0.0.0/8 via 10.0.0.1\"",
+        "rules: [\"from 10.0.0.1 preference 7 table 9\"]", "multicastGroup: 224.0.0.9",
+        "virtualMAC: {sendFromBase: true}", "notify: {any: {command: /bin/a, user: b}}",
       ] where random.below(5) == 0 { text += "    \(line)\n" }
     }
+    if random.below(3) == 0 { text += "scripts: {a: {command: [/bin/a, \"\"], weight: -4}}\n" }
+    if random.below(6) == 0 { text += random.pick(NativeTexts.tracking) + "\n" }
     text += "frontends:\n  - listen: \"\(random.pick(["0.0.0.0:6443", "[::]:80", "*:443"]))\"\n"
     if random.below(3) == 0 { text += "    closeTimeout: 3s\n    backlog: 9\n" }
     text += "servers:\n"

@@ -55,7 +55,7 @@ import Testing
     #expect(errors == [], "\(errors.map(\.message))")
     let got = result.failover?.routers ?? []
     for router in wanted.routers {
-      let made = got.first { $0.id == router.id && $0.family == router.family }
+      let made = got.first { $0.name == router.name }
       guard let made else {
         #expect(notes.contains { $0.contains(router.name) && $0.contains("not carried") })
         continue
@@ -68,9 +68,39 @@ import Testing
           "\(router.name).\(label) is lost: \(notes)")
       }
     }
-    for thing in wanted.scripts.map(\.name) + wanted.groups.map(\.name) {
-      #expect(notes.contains { $0.contains(thing) })
+    let failover = result.failover ?? FailoverConfiguration()
+    expectCarried(wanted.scripts, failover.scripts, \.name, notes)
+    expectCarried(wanted.files, failover.files, \.name, notes)
+    expectCarried(wanted.processes, failover.processes, \.name, notes)
+    expectCarried(wanted.groups, failover.groups, \.name, notes)
+    let globals = differing(wanted.global, failover.global).filter { $0 != "routerID" }
+    for label in globals { #expect(notes.contains { $0.contains(label) }, "\(label) is lost") }
+  }
+
+  private func expectCarried<Thing>(
+    _ wanted: [Thing], _ got: [Thing], _ name: KeyPath<Thing, String>, _ notes: [String]
+  ) {
+    for thing in wanted {
+      let called = thing[keyPath: name]
+      let made = got.first { $0[keyPath: name] == called }
+      let isWhole = made.map { differing(thing, $0).isEmpty } ?? false
+      #expect(isWhole || notes.contains { $0.contains(called) }, "\(called) is lost: \(notes)")
     }
+  }
+
+  /// What people run: nothing of it may be lost, and nothing may be told as lost.
+  @Test(arguments: [
+    "definitions", "k0s-cplb", "kubeadm", "kubespray", "reference", "sync-group",
+    "kubernetes-back", "kubernetes-front",
+  ])
+  func whatPeopleRunIsCarriedWhole(_ name: String) throws {
+    let file = try #require(
+      NativeConversionTests.keepalivedFiles.first { $0.path.contains("/\(name)/") })
+    let source = KeepalivedDialect.parse(files: [(file.path, try Fixtures.bytes(file))])
+    let wanted = try #require(source.configuration)
+    let notes = NativeConversion(proxy: nil, nodes: [(file.path, wanted)]).notes
+    let expected = ["only node ", "its file was not given"]
+    for note in notes { #expect(expected.contains { note.contains($0) }, "\(note)") }
   }
 
   @Test(arguments: Fixtures.files) func proxiesAreCarriedOrNamed(_ file: URL) throws {

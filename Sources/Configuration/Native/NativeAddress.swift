@@ -66,6 +66,15 @@ enum NativeAddress {
     return isWord && !host.utf8.allSatisfy { $0 == 46 || (48...57).contains($0) }
   }
 
+  /// An address to hold: as `prefixed`, or with more words of ip-address(8).
+  static func held(_ reader: NativeReader, _ value: NativeValue) -> VirtualAddress? {
+    if value.text?.utf8.contains(32) == true { return NativeLines.address(reader, value) }
+    guard let (address, length) = prefixed(reader, value) else { return nil }
+    if !address.isUnspecified { return VirtualAddress(address, prefixLength: length) }
+    reader.report(at: value, "this cannot be a virtual address")
+    return nil
+  }
+
   /// `10.0.0.179/26`; without a length the address alone.
   static func prefixed(
     _ reader: NativeReader, _ value: NativeValue

@@ -49,10 +49,32 @@ struct NativeAssembly {
         who + "; the nodes are \(known)" + (options.node == nil ? "; --node NAME says which" : ""))
       return nil
     }
-    guard !document.virtualAddresses.isEmpty else { return nil }
     var result = FailoverConfiguration()
+    result.global = document.vrrp
+    result.staticAddresses = node.staticAddresses.map { address in
+      var address = address
+      address.interface = address.interface ?? node.interface ?? anyInterface(node)
+      if address.interface == nil {
+        reader.report(
+          line: 0, column: 0,
+          "static address \(address.address) of node '\(node.name)' needs 'dev INTERFACE'")
+      }
+      return address
+    }
+    result.staticRoutes = node.staticRoutes
+    result.staticRules = node.staticRules
+    guard !document.virtualAddresses.isEmpty || result != FailoverConfiguration() else {
+      return nil
+    }
     result.global.routerID = node.name
     result.routers = document.virtualAddresses.compactMap { router($0, node) }
+    (result.scripts, result.files) = (document.scripts, document.files)
+    result.processes = document.processes
+    result.groups = document.groups.compactMap { group in
+      var group = group
+      group.members.removeAll { name in !result.routers.contains { $0.name == name } }
+      return group.members.isEmpty ? nil : group
+    }
     return result
   }
 
@@ -114,7 +136,10 @@ struct NativeAssembly {
       router.source = source
       router.peers = peers.map { UnicastPeer($0) }
       // Everybody's address is known: an advert from elsewhere is not from a node.
-      router.checksUnicastSource = true
+      router.checksUnicastSource = address.checkSource
+    } else if interface == node.interface || address.interface == nil {
+      // Elsewhere, another address of this machine is the one.
+      router.source = NativeAssembly.multicastSource(node, family)
     }
     return router
   }
@@ -122,6 +147,19 @@ struct NativeAssembly {
   /// Adverts of VRRP over IPv6 come from link-local addresses; others can be peers as well.
   static func exchangeAddress(_ node: NativeNode, _ family: AddressFamily) -> IPAddress? {
     node.addresses.first { $0.family == family }
+  }
+
+  /// Over IPv6, adverts to the group come from a link-local address (RFC 9568, section 5.1.2.1).
+  static func multicastSource(_ node: NativeNode, _ family: AddressFamily) -> IPAddress? {
+    node.addresses.first { address in
+      guard address.family == family else { return false }
+      guard case .v6(let high, _) = address else { return true }
+      return high >> 54 == 0xfe80 >> 6
+    }
+  }
+
+  private func anyInterface(_ node: NativeNode) -> String? {
+    options.addresses.first { node.addresses.contains($0.address) }?.interface
   }
 
   private func interface(_ address: NativeVirtualAddress, _ node: NativeNode) -> String? {

@@ -7,7 +7,9 @@ public struct NativeConversion: Sendable {
   /// One sentence for each thing the native file does not say.
   public var notes: [String] = []
   /// The name of each file's node, in the order of the files.
-  private var given: [String] = []
+  var given: [String] = []
+  /// Of each node, what its file's routers are called here.
+  var groupNames: [String: [String: String]] = [:]
 
   /// `nodes` are the virtual routers of each node's keepalived.conf, with the file's name.
   public init(
@@ -102,6 +104,11 @@ public struct NativeConversion: Sendable {
 
   private mutating func add(_ failover: FailoverConfiguration, _ name: String, _ file: String) {
     var node = NativeNode(name: name, addresses: [])
+    node.staticAddresses = failover.staticAddresses
+    node.staticRoutes = failover.staticRoutes
+    node.staticRules = failover.staticRules
+    /// What routers of this file are called here.
+    var called: [String: String] = [:]
     for router in failover.routers {
       guard let first = router.addresses.first else {
         note(router.origin, "\(router.name) is not carried: it has no virtual address")
@@ -117,12 +124,14 @@ public struct NativeConversion: Sendable {
       }) {
         document.virtualAddresses[known].nodes?.append(member)
         document.virtualAddresses[known].nodes?.sort { ($0.priority ?? 0) > ($1.priority ?? 0) }
+        called[router.name] = document.virtualAddresses[known].effectiveName
         continue
       }
       var made = NativeVirtualAddress()
       made.origin = router.origin
       made.settings = router
       made.name = plainName(router)
+      called[router.name] = made.name
       made.addresses = router.addresses
       made.routerID = router.id
       made.nodes = [member]
@@ -136,17 +145,37 @@ public struct NativeConversion: Sendable {
       // As it was: health has not moved these addresses, and their priorities leave no room.
       made.followsProxy = false
       made.multicast = router.peers.isEmpty
+      made.checkSource = router.peers.isEmpty || router.checksUnicastSource
       if router.interface != node.interface { made.interface = router.interface }
       document.virtualAddresses.append(made)
     }
-    if node.interface != nil { document.nodes.append(node) }
-    let lost =
-      failover.groups.map { "sync group \($0.name)" }
-      + failover.scripts.map { "script \($0.name)" } + failover.files.map { "file \($0.name)" }
-      + failover.processes.map { "process \($0.name)" }
-      + (failover.staticAddresses.isEmpty && failover.staticRoutes.isEmpty
-        && failover.staticRules.isEmpty ? [] : ["static addresses, routes and rules"])
-    for thing in lost { notes.append("\(file): \(thing): not carried") }
+    if node != NativeNode(name: name, addresses: []) { document.nodes.append(node) }
+    // The first file to name a thing says what it is; `compare` tells where others differ.
+    func take<Thing>(
+      _ things: [Thing], _ name: KeyPath<Thing, String>,
+      into all: WritableKeyPath<NativeDocument, [Thing]>
+    ) {
+      for thing in things {
+        let isKnown = document[keyPath: all].contains {
+          $0[keyPath: name] == thing[keyPath: name]
+        }
+        if !isKnown { document[keyPath: all].append(thing) }
+      }
+    }
+    take(failover.scripts, \.name, into: \.scripts)
+    take(failover.files, \.name, into: \.files)
+    take(failover.processes, \.name, into: \.processes)
+    take(
+      failover.groups.compactMap { group in
+        var group = group
+        group.members = group.members.compactMap { called[$0] }
+        return group.members.isEmpty ? nil : group
+      }, \.name, into: \.groups)
+    groupNames[name] = called
+    if given.count == 1 {
+      document.vrrp = failover.global
+      document.vrrp.routerID = nil
+    }
   }
 
   /// A name may hold anything in keepalived.conf.
@@ -206,130 +235,7 @@ public struct NativeConversion: Sendable {
     return "peer-\(number)"
   }
 
-  // MARK: what came out otherwise
-
-  private mutating func compare(
-    _ proxy: ProxyConfiguration?, _ nodes: [(file: String, configuration: FailoverConfiguration)]
-  ) {
-    if document == NativeDocument() {
-      notes.append("nothing is left that a native file could say")
-      return
-    }
-    let bytes = Array(NativeDialect.print(document).utf8)
-    func parsed(_ node: String?) -> NativeParseResult {
-      NativeDialect.parse(
-        files: [("fairlead.yaml", bytes)], options: NativeOptions(hostName: "", node: node))
-    }
-    let first = parsed(document.nodes.first?.name)
-    for problem in first.diagnostics where problem.severity == .error {
-      notes.append("the result needs a hand: \(problem.message)")
-    }
-    if let wanted = document.proxy, let got = first.proxy {
-      difference("global", "", wanted.global, got.global)
-      if !wanted.resolvers.isEmpty { notes.append("resolvers sections: not carried") }
-      for (a, b) in zip(wanted.frontends, got.frontends) {
-        difference("frontend \(a.name)", a.binds.first?.origin ?? "", a, b)
-      }
-      for (a, b) in zip(wanted.backends, got.backends) {
-        var (plainA, plainB) = (a, b)
-        (plainA.servers, plainB.servers) = ([], [])
-        difference("backend \(a.name)", a.servers[0].origin.description, plainA, plainB)
-        for (a, b) in zip(a.servers, b.servers) {
-          difference("server \(plainA.name)/\(a.name)", a.origin.description, a, b)
-        }
-      }
-    }
-    for (index, name) in given.enumerated() {
-      let result = parsed(name)
-      let got = result.failover?.routers ?? []
-      var global = nodes[index].configuration.global
-      // The node's name takes its place.
-      global.routerID = name
-      if let made = result.failover?.global { difference(name, "", global, made) }
-      for router in nodes[index].configuration.routers {
-        guard let made = got.first(where: { $0.id == router.id && $0.family == router.family })
-        else {
-          note(router.origin, "\(name), \(router.name): not carried")
-          continue
-        }
-        var wanted = router
-        // Only changes defaults, all of which are said.
-        wanted.prefersMaster = made.prefersMaster
-        // One advert more when it yields harms nobody.
-        wanted.sendsAdvertOnHigherPriority = made.sendsAdvertOnHigherPriority
-        wanted.name = made.name
-        difference("\(name), \(router.name)", router.origin.description, wanted, made)
-      }
-    }
-  }
-
-  /// One note for each stored property that differs.
-  private mutating func difference<Value>(
-    _ what: String, _ origin: String, _ wanted: Value, _ got: Value
-  ) {
-    let quiet = ["isListen", "origin"]
-    for (a, b) in zip(Mirror(reflecting: wanted).children, Mirror(reflecting: got).children) {
-      guard let label = a.label, !quiet.contains(label) else { continue }
-      let (was, now) = (String(describing: a.value), String(describing: b.value))
-      guard NativeConversion.plain(was) != NativeConversion.plain(now) else { continue }
-      let short = was.utf8.count <= 60 && now.utf8.count <= 60
-      note(
-        Origin(origin),
-        "\(what): \(label) is not carried as written"
-          + (short ? " (\(was) becomes \(now))" : ""))
-    }
-  }
-
-  /// Places are no difference.
-  private static func plain(_ text: String) -> String {
-    guard text.contains("origin: ") else { return text }
-    var result = ""
-    var rest = text[...]
-    while let start = rest.firstIndexOf("origin: ") {
-      result += rest[..<start]
-      let tail = rest[start...].dropFirst(8)
-      rest = tail.drop { $0 != ")" && $0 != "," }
-    }
-    return result + rest
-  }
-
-  private mutating func note(_ origin: Origin, _ text: String) {
+  mutating func note(_ origin: Origin, _ text: String) {
     notes.append((origin.description.isEmpty ? "" : origin.description + ": ") + text)
-  }
-}
-
-extension Substring {
-  fileprivate func firstIndexOf(_ text: String) -> Index? {
-    indices.first { self[$0...].hasPrefix(text) }
-  }
-}
-
-extension NativeDialect {
-  /// A new file from the words of a command line, and what is wrong with them. Pairs are a name
-  /// and an address.
-  public static func starter(
-    virtualAddresses: [String], nodes: [(String, String)], servers: [(String, String)],
-    listen: String
-  ) -> (text: String, diagnostics: [Diagnostic]) {
-    var top: [(String, NativeOutput)] = []
-    if !nodes.isEmpty { top.append(("nodes", .map(nodes.map { ($0.0, .scalar($0.1)) }))) }
-    if !virtualAddresses.isEmpty {
-      top.append(
-        ("virtualAddresses", .list(virtualAddresses.map { .map([("address", .scalar($0))]) })))
-    }
-    top.append(("frontends", .list([.map([("listen", .scalar(listen))])])))
-    top.append(
-      (
-        "servers",
-        .list(servers.map { .map([("name", .scalar($0.0)), ("address", .scalar($0.1))]) })
-      ))
-    let text = NativeOutput.map(top).block()
-    // Which node this machine is does not matter here, nor do its interfaces.
-    let local = nodes.compactMap { IPAddress($0.1) }.map {
-      NativeOptions.LocalAddress(interface: "any", address: $0, prefixLength: 32)
-    }
-    let options = NativeOptions(hostName: "", addresses: local, node: nodes.first?.0)
-    let result = parse(files: [("fairlead.yaml", Array(text.utf8))], options: options)
-    return (text, result.diagnostics)
   }
 }

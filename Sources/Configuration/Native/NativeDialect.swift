@@ -120,6 +120,13 @@ public struct NativeParseResult: Sendable {
 public struct NativeDocument: Equatable, Sendable {
   public var nodes: [NativeNode] = []
   public var virtualAddresses: [NativeVirtualAddress] = []
+  /// Virtual addresses, by their names, that change state together.
+  public var groups: [SyncGroup] = []
+  public var scripts: [TrackedScript] = []
+  public var files: [TrackedFile] = []
+  public var processes: [TrackedProcess] = []
+  /// What holds for all routers; the node's name takes the place of `routerID`.
+  public var vrrp = FailoverGlobals()
   /// nil: no proxy.
   public var proxy: ProxyConfiguration?
   public var http = NativeHTTP.usual

@@ -7,6 +7,10 @@ public struct NativeNode: Equatable, Sendable {
   public var addresses: [IPAddress]
   /// nil = the interface that has one of the addresses.
   public var interface: String?
+  /// Present on this node while the daemon runs.
+  public var staticAddresses: [VirtualAddress] = []
+  public var staticRoutes: [VirtualRoute] = []
+  public var staticRules: [VirtualRule] = []
   public init(name: String, addresses: [IPAddress], interface: String? = nil) {
     self.name = name
     self.addresses = addresses
@@ -48,6 +52,8 @@ public struct NativeVirtualAddress: Equatable, Sendable {
   public var preemptDelay: Duration?
   /// Adverts go to the group although all addresses are known.
   public var multicast = false
+  /// Unicast adverts of senders that are not listed are dropped.
+  public var checkSource = true
   /// What stands for itself in the router; the rest of it comes from the other properties.
   public var settings = VirtualRouter(name: "", origin: Origin(), interface: "", id: 1)
   public var origin = Origin()
@@ -87,11 +93,7 @@ public struct NativeVirtualAddress: Equatable, Sendable {
   static var keys: [NativeKey<NativeVirtualAddress>] {
     [
       NativeKey(
-        "address", \.addresses, read: readAddresses,
-        print: { addresses in
-          let items = addresses.map { NativeOutput.scalar("\($0.address)/\($0.prefixLength)") }
-          return items.count == 1 ? items[0] : .list(items)
-        }),
+        "address", \.addresses, read: readAddresses, print: NativeLines.print),
       NativeKey(
         "name", \.name, read: { $0.name($1) }, print: { $0.map { .scalar($0) } }),
       NativeKey(
@@ -124,6 +126,7 @@ public struct NativeVirtualAddress: Equatable, Sendable {
         "followsProxy", \.followsProxy, read: { $0.bool($1) },
         print: { $0.map { .scalar($0 ? "true" : "false") } }),
       .flag("multicast", \.multicast),
+      .flag("checkSource", \.checkSource),
     ] + settingKeys
   }
 
@@ -132,16 +135,14 @@ public struct NativeVirtualAddress: Equatable, Sendable {
   ) -> [VirtualAddress]? {
     var found: [VirtualAddress] = []
     for element in reader.elements(value, acceptsOne: true) {
-      guard let (address, prefix) = NativeAddress.prefixed(reader, element) else { continue }
-      if address.isUnspecified {
-        reader.report(at: element, "this cannot be a virtual address")
-      } else if found.contains(where: { $0.address == address }) {
+      guard let held = NativeAddress.held(reader, element) else { continue }
+      if found.contains(where: { $0.address == held.address }) {
         reader.report(at: element, "this address is already there")
-      } else if let first = found.first, first.address.family != address.family {
+      } else if let first = found.first, first.address.family != held.address.family {
         reader.report(
           at: element, "one entry holds addresses of one family; make an entry of its own")
       } else {
-        found.append(VirtualAddress(address, prefixLength: prefix))
+        found.append(held)
       }
     }
     if found.count > 90 {
@@ -201,6 +202,11 @@ extension NativeNode {
           return items.count == 1 ? items[0] : .list(items)
         }),
       .word("interface", \.interface),
+      NativeKey(
+        "staticAddresses", \.staticAddresses, read: NativeVirtualAddress.readExtra,
+        print: NativeVirtualAddress.printExtra),
+      NativeLines.routes("staticRoutes", \.staticRoutes),
+      NativeLines.rules("staticRules", \.staticRules),
     ]
   }
 }

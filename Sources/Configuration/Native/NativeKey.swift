@@ -2,7 +2,7 @@
 // these are the language; the JSON Schema is tested against them.
 
 /// YAML to be printed.
-enum NativeOutput: Equatable {
+indirect enum NativeOutput: Equatable {
   case scalar(String)
   case list([NativeOutput])
   case map([(String, NativeOutput)])

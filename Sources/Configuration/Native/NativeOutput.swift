@@ -50,6 +50,11 @@ extension NativeOutput {
       default: false
       }
     }
+    // A number below zero; other words that begin with '-' could be list elements.
+    let digits = text.utf8.dropFirst()
+    if text.utf8.first == 45, !digits.isEmpty, digits.allSatisfy({ (48...57).contains($0) }) {
+      return text
+    }
     let reserved = ["true", "false", "null", "yes", "no", "on", "off", "~", ""]
     if isPlain, !reserved.contains(text.lowercased()), text.utf8.first != 45,
       text.utf8.first != 58, text.utf8.last != 58

@@ -6,8 +6,8 @@ struct NativeParser {
   let reader: NativeReader
 
   static let keys = [
-    "nodes", "virtualAddresses", "frontends", "servers", "check", "backends", "http", "logging",
-    "process",
+    "nodes", "virtualAddresses", "groups", "scripts", "files", "processes", "vrrp", "frontends",
+    "servers", "check", "backends", "http", "logging", "process",
   ]
 
   func read(_ root: NativeValue) -> NativeDocument {
@@ -25,14 +25,20 @@ struct NativeParser {
       }
     }
     if let value = values["nodes"] { document.nodes = readNodes(value) }
+    readTracking(values, &document)
     if let value = values["virtualAddresses"] {
       let hasProxy = values["frontends"] != nil
       document.virtualAddresses = reader.elements(value).map { element in
         let address = readVirtualAddress(element)
         checkFollowing(address, hasProxy: hasProxy, at: element)
+        checkTracks(address, document, at: element)
         return address
       }
       checkNames(document, at: value)
+    }
+    if let value = values["groups"] {
+      document.groups = SyncGroup.read(reader, value)
+      checkGroups(document, hasProxy: values["frontends"] != nil, at: value)
     }
     document.proxy = readProxy(values)
     if let value = values["http"] { document.http = NativeHTTP.read(reader, value) }
@@ -109,22 +115,16 @@ struct NativeParser {
   private func checkFollowing(
     _ address: NativeVirtualAddress, hasProxy: Bool, at value: NativeValue
   ) {
-    func place(_ key: String, in value: NativeValue) -> NativeValue {
-      guard let pair = value.node.mapping?.first(where: { $0.key.string == key }) else {
-        return value
-      }
-      return NativeValue(node: pair.value, path: "\(value.path).\(key)")
-    }
     if address.followsProxy == true, !hasProxy {
       reader.report(
-        at: place("followsProxy", in: value), "there are no 'frontends' that could be followed")
+        at: value["followsProxy"], "there are no 'frontends' that could be followed")
     }
     guard address.follows(hasProxy: hasProxy) else { return }
     let range = NativeVirtualAddress.followingPriorities
     for member in address.nodes ?? [] {
       guard let priority = member.priority, !range.contains(Int(priority)) else { continue }
       reader.report(
-        at: place(member.node, in: place("nodes", in: value)),
+        at: value["nodes"][member.node],
         "an address that follows the proxy needs priorities from \(range.lowerBound) to "
           + "\(range.upperBound): what is below and above shows health and orders to the other "
           + "nodes; 'followsProxy: false' leaves health out")

@@ -12,14 +12,50 @@ enum NativePrinter {
       }
       top.append(("virtualAddresses", .list(items.map { .map($0) })))
     }
+    top += tracking(document)
     if let proxy = document.proxy { top += sections(proxy) }
     if let http = document.http.output { top.append(("http", http)) }
     return .map(top)
   }
 
   private static func node(_ node: NativeNode) -> NativeOutput {
-    if node.interface == nil, node.addresses.count == 1 { return .scalar("\(node.addresses[0])") }
-    return .map(pairs(node, NativeNode(name: "", addresses: []), NativeNode.keys))
+    let said = pairs(node, NativeNode(name: "", addresses: []), NativeNode.keys)
+    if said.count == 1, node.addresses.count == 1 { return .scalar("\(node.addresses[0])") }
+    return .map(said)
+  }
+
+  private static func tracking(_ document: NativeDocument) -> [(String, NativeOutput)] {
+    func named<Target>(
+      _ all: [Target], _ name: KeyPath<Target, String>, _ keys: [NativeKey<Target>],
+      _ empty: (String) -> Target
+    ) -> NativeOutput {
+      .map(all.map { ($0[keyPath: name], .map(pairs($0, empty($0[keyPath: name]), keys))) })
+    }
+    let vrrp = pairs(document.vrrp, FailoverGlobals(), FailoverGlobals.keys)
+    let top: [(String, NativeOutput)] = [
+      (
+        "groups",
+        named(document.groups, \.name, SyncGroup.keys) { SyncGroup(name: $0, origin: Origin()) }
+      ),
+      (
+        "scripts",
+        named(
+          document.scripts.map { NativeScript($0) }, \.model.name, NativeScript.keys,
+          NativeScript.init)
+      ),
+      (
+        "files",
+        named(document.files, \.name, TrackedFile.keys) { TrackedFile(name: $0, path: "") }
+      ),
+      (
+        "processes",
+        named(document.processes, \.name, TrackedProcess.keys) {
+          TrackedProcess(name: $0, process: "")
+        }
+      ),
+      ("vrrp", .map(vrrp)),
+    ]
+    return top.filter { if case .map(let pairs) = $0.1 { !pairs.isEmpty } else { true } }
   }
 
   /// Keys whose values differ from those of `usual`.

@@ -9,6 +9,12 @@ struct NativeValue {
 
   /// The text of a scalar; nil for lists and mappings.
   var text: String? { node.scalar?.string }
+  /// What stands behind a key of a mapping, or the value itself.
+  subscript(key: String) -> NativeValue {
+    guard let pair = node.mapping?.first(where: { $0.key.string == key }) else { return self }
+    return NativeValue(node: pair.value, path: path.isEmpty ? key : "\(path).\(key)")
+  }
+
   /// Nothing stands behind the key, or `null`.
   var isEmpty: Bool {
     guard let scalar = node.scalar, scalar.style == .plain || scalar.style == .any else {

@@ -9,9 +9,13 @@ extension NativeVirtualAddress {
       .flag("accept", \.settings.accepts),
       .flag("strict", \.settings.isStrict),
       .flag("trackInterface", \.settings.tracksOwnInterface),
-      NativeKey(
-        "trackedInterfaces", \.settings.trackedInterfaces, read: readInterfaces,
-        print: printInterfaces),
+      .flag("trackSource", \.settings.tracksSource),
+      NativeReferences.interfaces.key("trackedInterfaces", \.settings.trackedInterfaces),
+      NativeReferences.scripts.key("trackedScripts", \.settings.trackedScripts),
+      NativeReferences.others.key("trackedFiles", \.settings.trackedFiles),
+      NativeReferences.others.key("trackedProcesses", \.settings.trackedProcesses),
+      NativeLines.routes("routes", \.settings.routes),
+      NativeLines.rules("rules", \.settings.rules),
       .number("missedAdverts", \.settings.downTimerAdverts, 1...100),
       NativeKey(
         "virtualMAC", \.settings.virtualMAC, read: readVirtualMAC, print: printVirtualMAC),
@@ -26,13 +30,24 @@ extension NativeVirtualAddress {
           .map(NativePrinter.pairs(value, Announcement(), announcementKeys))
         }),
       NativeKey(
-        "notify", \.settings.notify,
+        "notify", \.settings.notify, read: NotifyCommands.read, print: { $0.output }),
+      .flag("notifyPriorityChanges", \.settings.notifiesPriorityChanges),
+      NativeKey(
+        "multicastGroup", \.settings.multicastGroup,
         read: { reader, value in
-          var result = NotifyCommands()
-          reader.read(value, into: &result, with: notifyKeys)
-          return result
-        },
-        print: { value in .map(NativePrinter.pairs(value, NotifyCommands(), notifyKeys)) }),
+          if let group = IPAddress(value.text ?? ""), group.isMulticast { return .some(group) }
+          reader.report(at: value, "expected a multicast address such as 224.0.0.18")
+          return nil
+        }, print: { $0.map { .scalar("\($0)") } }),
+      NativeKey(
+        "unicastTTL", \.settings.unicastTTL,
+        read: { $0.integer($1, in: 1...255).map { UInt8($0) } },
+        print: { .scalar(String($0)) }),
+      .flag("skipAddressCheck", \.settings.skipsRepeatedAddressCheck),
+      .flag("noAdvertOnLowerPriority", \.settings.sendsNoAdvertOnLowerPriority),
+      .flag("ownerIgnoresAdverts", \.settings.ownerIgnoresAdverts),
+      .flag("checksumWithoutPseudoHeader", \.settings.checksumWithoutPseudoHeader),
+      .flag("promoteSecondaries", \.settings.promotesSecondaries),
     ]
   }
 
@@ -45,113 +60,65 @@ extension NativeVirtualAddress {
       .number("refreshCount", \.refreshCount, 1...1000),
       .time("lowerPriorityDelay", \.lowerPriorityDelay, times),
       .number("lowerPriorityCount", \.lowerPriorityCount, 0...1000),
+      .time("arpInterval", \.arpInterval, times),
+      .time("neighbourInterval", \.neighbourInterval, times),
     ]
   }
 
-  static var notifyKeys: [NativeKey<NotifyCommands>] {
-    func command(
-      _ name: String, _ path: WritableKeyPath<NotifyCommands, ScriptCommand?>
-    ) -> NativeKey<NotifyCommands> {
-      NativeKey(
-        name, path,
-        read: { reader, value in
-          let words = reader.elements(value, acceptsOne: true).compactMap { reader.string($0) }
-          guard let first = words.first, words.count <= 64 else {
-            reader.report(at: value, "expected a command and its words, 64 at most")
-            return nil
-          }
-          guard value.text == nil || !first.utf8.contains(32) else {
-            reader.report(at: value, "the words of a command are a list: [/bin/echo, a]")
-            return nil
-          }
-          return .some(ScriptCommand(words: words, origin: reader.origin(value)))
-        },
-        print: { value in
-          guard let value, value.user == nil else { return nil }
-          return .list(value.words.map { .scalar($0) })
-        })
-    }
-    return [
-      command("master", \.master),
-      command("backup", \.backup),
-      command("fault", \.fault),
-      command("stop", \.stop),
-      command("any", \.any),
-    ]
-  }
-
-  private static func readExtra(
+  static func readExtra(
     _ reader: NativeReader, _ value: NativeValue
   ) -> [VirtualAddress]? {
     var found: [VirtualAddress] = []
     for element in reader.elements(value, acceptsOne: true) {
-      guard let (address, prefix) = NativeAddress.prefixed(reader, element) else { continue }
-      if address.isUnspecified || found.contains(where: { $0.address == address }) {
-        reader.report(at: element, "this address is no address to hold, or already there")
+      guard let held = NativeAddress.held(reader, element) else { continue }
+      if found.contains(where: { $0.address == held.address }) {
+        reader.report(at: element, "this address is already there")
       } else {
-        found.append(VirtualAddress(address, prefixLength: prefix))
+        found.append(held)
       }
     }
     guard found.count <= 255 else {
-      reader.report(at: value, "255 extra addresses at most")
+      reader.report(at: value, "255 addresses at most")
       return nil
     }
     return found
   }
 
-  private static func printExtra(_ addresses: [VirtualAddress]) -> NativeOutput? {
-    .list(addresses.map { .scalar("\($0.address)/\($0.prefixLength)") })
-  }
-
-  /// Names, or names with what a failure adds to the priority.
-  private static func readInterfaces(
-    _ reader: NativeReader, _ value: NativeValue
-  ) -> [TrackReference]? {
-    guard value.node.mapping != nil else {
-      return reader.elements(value, acceptsOne: true).compactMap { element in
-        interfaceName(reader, element).map { TrackReference($0) }
-      }
-    }
-    return reader.entries(value).compactMap { _, place, value in
-      guard let name = interfaceName(reader, place),
-        let weight = reader.integer(value, in: -253...253)
-      else { return nil }
-      return TrackReference(name, weight: weight)
-    }
-  }
-
-  private static func interfaceName(_ reader: NativeReader, _ value: NativeValue) -> String? {
-    guard let name = reader.string(value) else { return nil }
-    if name.utf8.count <= 15, !name.utf8.contains(where: { $0 <= 32 || $0 == 47 }) { return name }
-    reader.report(at: value, "an interface name has at most 15 bytes, no blanks and no '/'")
-    return nil
-  }
-
-  /// nil when a reference needs more than a weight: it is then told as not carried.
-  private static func printInterfaces(_ references: [TrackReference]) -> NativeOutput? {
-    if references.contains(where: \.isReversed) { return nil }
-    if references.allSatisfy({ $0.weight == nil }) {
-      return .list(references.map { .scalar($0.name) })
-    }
-    return .map(references.map { ($0.name, .scalar(String($0.weight ?? 0))) })
+  static func printExtra(_ addresses: [VirtualAddress]) -> NativeOutput? {
+    .list(addresses.map { .scalar(KeepalivedPrinter.address($0)) })
   }
 
   private static func readVirtualMAC(
     _ reader: NativeReader, _ value: NativeValue
   ) -> VirtualMAC?? {
+    if value.node.mapping != nil {
+      var result = VirtualMAC()
+      reader.read(value, into: &result, with: virtualMACKeys)
+      return .some(result)
+    }
     switch value.text {
     case "false": return .some(nil)
     case "true": return .some(VirtualMAC())
     default:
-      guard let name = interfaceName(reader, value) else { return nil }
+      guard let name = reader.interfaceName(value) else { return nil }
       var result = VirtualMAC()
       result.name = name
       return .some(result)
     }
   }
 
+  static var virtualMACKeys: [NativeKey<VirtualMAC>] {
+    [
+      NativeKey(
+        "name", \.name, read: { .some($0.interfaceName($1)) },
+        print: { $0.map { .scalar($0) } }),
+      .flag("sendFromBase", \.sendsFromBase),
+    ]
+  }
+
   private static func printVirtualMAC(_ value: VirtualMAC?) -> NativeOutput? {
     guard let value else { return .scalar("false") }
-    return value.sendsFromBase ? nil : .scalar(value.name ?? "true")
+    guard value.sendsFromBase else { return .scalar(value.name ?? "true") }
+    return .map(NativePrinter.pairs(value, VirtualMAC(), virtualMACKeys))
   }
 }
