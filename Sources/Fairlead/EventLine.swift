@@ -73,10 +73,14 @@ struct EventLine: Equatable, Sendable {
   /// The line as it is printed. The journal takes `<N>` off and files the line under that level.
   func rendered(_ format: LogFormat, forJournal: Bool, at time: Double) -> String {
     let line = format == .json ? json(at: time) : text
-    guard forJournal else { return line }
+    return forJournal ? Self.marked(line, level) : line
+  }
+
+  /// Every line of a text with the priority that the journal takes off.
+  static func marked(_ text: String, _ level: LogLevel) -> String {
     let prefix = "<\(level.rawValue)>"
     return prefix
-      + line.split(separator: "\n", omittingEmptySubsequences: false)
+      + text.split(separator: "\n", omittingEmptySubsequences: false)
       .joined(separator: "\n" + prefix)
   }
 }
