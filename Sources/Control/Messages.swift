@@ -104,7 +104,8 @@ struct AnyVersion: Decodable {
 extension ControlAnswer {
   /// The line that carries it.
   var line: String {
-    let text = try? MessageText.write(self)
-    return (text ?? #"{"messages":["the answer cannot be written"],"ok":false,"version":1}"#) + "\n"
+    MessageText.write(
+      self, otherwise: #"{"messages":["the answer cannot be written"],"ok":false,"version":1}"#)
+      + "\n"
   }
 }

@@ -51,7 +51,7 @@ struct EventLine: Equatable, Sendable {
   private static func quoted(_ value: String) -> String {
     let isPlain = !value.isEmpty && value.utf8.allSatisfy { $0 > 32 && $0 < 127 && $0 != 34 }
     guard !isPlain else { return value }
-    return (try? MessageText.write(value)) ?? "\"\""
+    return MessageText.write(value, otherwise: "\"\"")
   }
 
   private struct Object: Encodable {
@@ -67,7 +67,7 @@ struct EventLine: Equatable, Sendable {
     let object = Object(
       time: time, level: "\(level)", event: event, subject: subject, message: message,
       fields: fields.isEmpty ? nil : fields)
-    return (try? MessageText.write(object)) ?? "{}"
+    return MessageText.write(object, otherwise: "{}")
   }
 
   /// The line as it is printed. The journal takes `<N>` off and files the line under that level.
