@@ -41,6 +41,6 @@ struct FailoverCommand: ParsableCommand {
     request.vip = vip
     request.dryRun = dryRun
     if withdraw { request.withdraw = true }
-    try options.carryOut(request, timeout_s: OperatorOptions.moveTimeout_s)
+    try options.carryOut(request, timeout_s: ControlLimits.moveTimeout_s)
   }
 }

@@ -13,9 +13,6 @@ struct OperatorOptions: ParsableArguments {
   static let exitCodes =
     "Exit status 0: done. 1: the daemon says no, or an error. 2: no daemon can be reached."
 
-  /// How long a move of virtual addresses is waited for: the daemon's own patience ends before.
-  static let moveTimeout_s = ControlLimits.moveTimeout_s + 10
-
   /// A connection; otherwise says why there is none and ends with status 2.
   func connect() throws -> ControlClient {
     do throws(ControlError) {
@@ -100,7 +97,7 @@ struct DrainCommand: ParsableCommand {
   func run() throws {
     var request = ControlRequest(.drain, server: server)
     if node { request.node = true }
-    try options.carryOut(request, timeout_s: node ? OperatorOptions.moveTimeout_s : 10)
+    try options.carryOut(request, timeout_s: node ? ControlLimits.moveTimeout_s : 10)
   }
 }
 
