@@ -5,7 +5,6 @@ import os
 from statistics import median
 
 BEGIN, END = "<!-- bench:endpoint:begin -->", "<!-- bench:endpoint:end -->"
-FILE = "Documentation/performance.md"
 OURS, REFERENCE = "fairlead", "reference"
 TITLES = {OURS: "Fairlead", REFERENCE: "haproxy + keepalived"}
 # Of Examples/three-nodes: a check every second, three failures in a row.
@@ -181,15 +180,3 @@ def facts(versions, words, streams, shutdown_delay_s):
         "streams": streams,
         "shutdown_delay_s": shutdown_delay_s,
     }
-
-
-def write(root, text):
-    """Replaces the section between the markers; adds it at the end where there is none."""
-    file = root / FILE
-    old = file.read_text() if file.exists() else "# Performance\n"
-    if BEGIN in old and END in old:
-        before, after = old.split(BEGIN, 1)[0], old.split(END, 1)[1]
-    else:
-        before, after = old.rstrip("\n") + "\n\n", "\n"
-    file.write_text(before + text + after)
-    return file

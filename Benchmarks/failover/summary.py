@@ -5,7 +5,6 @@ import os
 from statistics import median
 
 BEGIN, END = "<!-- bench:failover:begin -->", "<!-- bench:failover:end -->"
-FILE = "Documentation/performance.md"
 OURS, REFERENCE = "fairlead", "keepalived"
 # Seconds; (variant, event) to the longest gap that is allowed in any round.
 TARGETS = {("v3", "cut"): 0.45, ("v3", "stop"): 0.06}
@@ -110,15 +109,3 @@ def facts(priorities, versions, words):
         "versions": versions,
         "priorities": priorities,
     }
-
-
-def write(root, text):
-    """Replaces the section between the markers; adds it at the end where there is none."""
-    file = root / FILE
-    old = file.read_text() if file.exists() else "# Performance\n"
-    if BEGIN in old and END in old:
-        before, after = old.split(BEGIN, 1)[0], old.split(END, 1)[1]
-    else:
-        before, after = old.rstrip("\n") + "\n\n", "\n"
-    file.write_text(before + text + after)
-    return file

@@ -10,7 +10,6 @@ BEGIN, END = "<!-- bench:relay:begin -->", "<!-- bench:relay:end -->"
 REFERENCE = "haproxy"
 OURS = "fairlead"
 LATENCY_TARGET = 1.05
-FILE = "Documentation/performance.md"
 
 
 class Results:
@@ -244,16 +243,3 @@ def facts(arguments, missing, versions, rounds, pinning, words):
         "versions": versions,
         "missing": missing,
     }
-
-
-def write(root, section):
-    """Replaces the section between the markers; adds it at the end where there is none."""
-    file = root / FILE
-    file.parent.mkdir(parents=True, exist_ok=True)
-    text = file.read_text() if file.exists() else "# Performance\n\n"
-    if BEGIN in text and END in text:
-        before, after = text.split(BEGIN, 1)[0], text.split(END, 1)[1]
-    else:
-        before, after = text.rstrip("\n") + "\n\n", "\n"
-    file.write_text(before + section + after)
-    return file

@@ -11,9 +11,9 @@ public enum ControlLimits {
   public static let patience_s = 10
   /// Changes of state of virtual routers that the status tells.
   public static let moves = 20
-  /// A planned move that has no outcome by then has failed; the longest master-down interval of
-  /// the usual settings is under 5 s.
-  public static let moveTimeout_s = 30
+  /// The daemon tells the outcome of a planned move after six intervals and a second, and an
+  /// interval has up to 255 s. Who asked waits for longer than that.
+  public static let moveTimeout_s = 1600
   /// Events that are remembered.
   public static let history = 1000
   /// Sessions of one answer.

@@ -14,6 +14,13 @@ public enum MessageText {
     return withoutControls(String(decoding: try encoder.encode(value), as: UTF8.self))
   }
 
+  /// The same where nobody could be told of an error: `fallback` for what has no words.
+  public static func write(
+    _ value: some Encodable, indented: Bool = false, otherwise fallback: String
+  ) -> String {
+    (try? write(value, indented: indented)) ?? fallback
+  }
+
   /// Members that the type does not know are ignored. Throws DecodingError.
   public static func read<Value: Decodable>(_ type: Value.Type, _ text: [UInt8]) throws -> Value {
     try JSONDecoder().decode(type, from: Data(text))

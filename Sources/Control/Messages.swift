@@ -26,6 +26,8 @@ public struct ControlRequest: Codable, Equatable, Sendable {
   public var vip: String?
   /// For failover: only tell what would be done.
   public var dryRun: Bool?
+  /// For failover: take back what earlier ones ordered.
+  public var withdraw: Bool?
 
   public init(
     _ command: Command, server: String? = nil, follow: Bool? = nil, limit: Int? = nil
@@ -48,7 +50,7 @@ public struct ControlAnswer: Codable, Equatable, Sendable {
   public var status: StatusReport?
   public var events: [ControlEvent]?
   public var sessions: SessionsReport?
-  /// For failover: addresses were given up, and nobody took them in time.
+  /// For failover and drain: addresses were to move, and nobody took them in time.
   public var isUntaken: Bool?
 
   public init(
@@ -102,7 +104,8 @@ struct AnyVersion: Decodable {
 extension ControlAnswer {
   /// The line that carries it.
   var line: String {
-    let text = try? MessageText.write(self)
-    return (text ?? #"{"messages":["the answer cannot be written"],"ok":false,"version":1}"#) + "\n"
+    MessageText.write(
+      self, otherwise: #"{"messages":["the answer cannot be written"],"ok":false,"version":1}"#)
+      + "\n"
   }
 }

@@ -22,7 +22,8 @@ final class EventFeed: Sendable {
     state.withLock { state in
       state.lastNumber += 1
       let text = EventFeed.message(
-        "event", id: "\(run)-\(state.lastNumber)", data: JSONText.line(event))
+        "event", id: "\(run)-\(state.lastNumber)", data: MessageText.write(event, otherwise: "null")
+      )
       if state.events.count >= DashboardLimits.events { state.events.removeFirst() }
       state.events.append((state.lastNumber, text))
       for follower in state.followers.values { follower.add(text) }

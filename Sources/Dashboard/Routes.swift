@@ -22,7 +22,7 @@ struct Routes: Sendable {
     let reading = router.group("").add(middleware: Gate(access: access, kind: .read))
     reading.get("/status.json") { _, _ in
       Response.text(
-        JSONText.indented(await self.source.report()), type: "application/json")
+        Self.page(await self.source.report()), type: "application/json")
     }
     reading.get("/metrics") { request, _ in await self.metrics(request) }
     reading.get("/events") { request, _ in await self.events(request) }
@@ -37,6 +37,11 @@ struct Routes: Sendable {
     return router
   }
 
+  /// As `fairlead status --json` prints it.
+  private static func page(_ value: some Encodable) -> String {
+    MessageText.write(value, indented: true, otherwise: "null") + "\n"
+  }
+
   private static func server(_ context: Context) throws -> String {
     "\(try context.parameters.require("backend"))/\(try context.parameters.require("server"))"
   }
@@ -44,7 +49,7 @@ struct Routes: Sendable {
   private func carryOut(_ request: ControlRequest) async -> Response {
     let answer = await source.carryOut(request)
     return .text(
-      JSONText.indented(answer), type: "application/json", status: answer.ok ? .ok : .conflict)
+      Self.page(answer), type: "application/json", status: answer.ok ? .ok : .conflict)
   }
 
   private func health() async -> Response {
@@ -80,7 +85,7 @@ struct Routes: Sendable {
   }
 
   private func statusMessage() async -> ByteBuffer {
-    EventFeed.message("status", data: JSONText.line(await source.report()))
+    EventFeed.message("status", data: MessageText.write(await source.report(), otherwise: "null"))
   }
 
   private func events(_ request: Request) async -> Response {

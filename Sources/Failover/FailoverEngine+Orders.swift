@@ -50,10 +50,10 @@ extension FailoverEngine {
   /// Gives the address of `router` (nil: of every router that is master here) to a healthy node,
   /// which takes it before it goes from here. If nobody does in time it stays: `nobodyTook`. Then
   /// this node does not take it from a healthy node until it has been master again, until
-  /// `withdraw`, or a new start. `isForced` accepts an unhealthy node as well. Peers of a router
-  /// that does not follow the proxy are all taken for healthy. Empty: there is no such router.
-  public func stepDown(router: String? = nil, isForced: Bool = false) async -> [OrderResult] {
-    await order(.stepDown(isForced: isForced), router: router)
+  /// `withdraw`, or a new start. Peers of a router that does not follow the proxy are all taken
+  /// for healthy. Empty: there is no such router.
+  public func stepDown(router: String? = nil) async -> [OrderResult] {
+    await order(.stepDown, router: router)
   }
 
   /// Takes the address of `router` (nil: all) to this node, from whichever node has it, and keeps

@@ -81,7 +81,9 @@ public final class FailoverEngine: Sendable {
     do throws(FailoverError) {
       try acceptance.settle(problem == nil ? configuration : nil)
     } catch {
-      output.log(FailoverNotice(.err, "packets to accepted addresses are dropped: \(error)"))
+      output.log(
+        FailoverNotice(
+          .err, "packets to accepted addresses are dropped: \(error)", event: .vipProblem))
     }
     return problem
   }

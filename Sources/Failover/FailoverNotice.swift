@@ -12,15 +12,20 @@ public struct FailoverNotice: Equatable, Sendable {
   public var transition: RouterTransition?
   /// What the line is about, when that is what an operator or the proxy made of a router.
   public var standing: RouterStanding?
-  public init(
-    _ level: LogLevel, _ text: String, event: EventName? = nil,
-    transition: RouterTransition? = nil, standing: RouterStanding? = nil
-  ) {
+
+  public init(_ level: LogLevel, _ text: String, event: EventName) {
     self.level = level
     self.text = text
-    let usual: EventName = level <= .warning ? .vipProblem : .vipNote
-    self.event = event ?? transition?.event ?? (standing == nil ? usual : .vipPath)
+    self.event = event
+  }
+
+  init(_ level: LogLevel, _ text: String, transition: RouterTransition) {
+    self.init(level, text, event: transition.event)
     self.transition = transition
+  }
+
+  init(_ level: LogLevel, _ text: String, standing: RouterStanding) {
+    self.init(level, text, event: .vipPath)
     self.standing = standing
   }
 }

@@ -39,45 +39,54 @@ enum Wording {
   static func remark(
     _ name: String, _ remark: RouterRemark, ours: UInt8, isSilent: Bool
   ) -> FailoverNotice {
-    switch remark {
-    case .ignoresLowerPriority(let priority, let source):
-      return FailoverNotice(
-        .info,
-        "(\(name)) received lower priority (\(priority)) advert from \(IPAddress(source))"
-          + " - discarding")
-    case .heardLowerPriority(let priority, let source):
-      return FailoverNotice(
-        .info,
-        "(\(name)) Received advert from \(IPAddress(source)) with lower priority \(priority),"
-          + " ours \(ours)\(isSilent ? "" : ", forcing new election")")
-    case .heardResignation(let source):
-      return FailoverNotice(.info, "(\(name)) \(IPAddress(source)) resigned (priority 0)")
-    case .heardOwnAddress(let source):
-      return FailoverNotice(
-        .err,
-        "(\(name)) another node sends adverts from our address \(IPAddress(source))")
-    case .heardOtherOwner(let source):
-      return FailoverNotice(
-        .err,
-        "(\(name)) CONFIGURATION ERROR: this node and \(IPAddress(source)) both have priority"
-          + " 255; going on with 254")
-    case .adoptedInterval(let interval_us, let source):
-      return FailoverNotice(
-        .info,
-        "(\(name)) advertisement interval is \(seconds(interval_us)) s, the master's"
-          + " (\(IPAddress(source)))")
-    case .preemptDelayStarted(let delay_us):
-      return FailoverNotice(.info, "(\(name)) start preempt delay (\(seconds(delay_us)) s)")
-    case .preemptDelayEnded: return FailoverNotice(.info, "(\(name)) stop preempt delay")
-    case .priorityChanged(let old, let new):
-      return FailoverNotice(
-        .notice, "(\(name)) Changing effective priority from \(old) to \(new)")
-    case .listensAfterStall:
-      return FailoverNotice(
-        .warning,
-        "(\(name)) this process was not run for longer than the master-down interval; listening"
-          + " for an advert interval before going on as master")
-    }
+    let (level, text): (LogLevel, String) =
+      switch remark {
+      case .ignoresLowerPriority(let priority, let source):
+        (
+          .info,
+          "(\(name)) received lower priority (\(priority)) advert from \(IPAddress(source))"
+            + " - discarding"
+        )
+      case .heardLowerPriority(let priority, let source):
+        (
+          .info,
+          "(\(name)) Received advert from \(IPAddress(source)) with lower priority \(priority),"
+            + " ours \(ours)\(isSilent ? "" : ", forcing new election")"
+        )
+      case .heardResignation(let source):
+        (.info, "(\(name)) \(IPAddress(source)) resigned (priority 0)")
+      case .heardOwnAddress(let source):
+        (
+          .err,
+          "(\(name)) another node sends adverts from our address \(IPAddress(source))"
+        )
+      case .heardOtherOwner(let source):
+        (
+          .err,
+          "(\(name)) CONFIGURATION ERROR: this node and \(IPAddress(source)) both have priority"
+            + " 255; going on with 254"
+        )
+      case .adoptedInterval(let interval_us, let source):
+        (
+          .info,
+          "(\(name)) advertisement interval is \(seconds(interval_us)) s, the master's"
+            + " (\(IPAddress(source)))"
+        )
+      case .preemptDelayStarted(let delay_us):
+        (.info, "(\(name)) start preempt delay (\(seconds(delay_us)) s)")
+      case .preemptDelayEnded: (.info, "(\(name)) stop preempt delay")
+      case .priorityChanged(let old, let new):
+        (
+          .notice, "(\(name)) Changing effective priority from \(old) to \(new)"
+        )
+      case .listensAfterStall:
+        (
+          .warning,
+          "(\(name)) this process was not run for longer than the master-down interval; listening"
+            + " for an advert interval before going on as master"
+        )
+      }
+    return FailoverNotice(level, text, event: remark.event)
   }
 
   /// One configured, one heard: why a packet with our router id was refused, for people.

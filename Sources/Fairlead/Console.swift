@@ -24,9 +24,7 @@ enum Console {
   }
 
   /// Diagnostics as a person reads them; notes only when asked for.
-  static func show(
-    _ diagnostics: [Diagnostic], notes: Bool = false, say: (String) -> Void = Console.say
-  ) {
+  static func show(_ diagnostics: [Diagnostic], notes: Bool = false) {
     let color = isatty(2) == 1
     for diagnostic in diagnostics where notes || diagnostic.severity > .note {
       say(diagnostic.rendered(color: color))

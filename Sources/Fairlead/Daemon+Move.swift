@@ -24,7 +24,8 @@ extension Daemon {
     let plan: FailoverPlan
     do throws(FailoverPlan.Refusal) {
       plan = try FailoverPlan.make(
-        await situation(half), to: request.to, vip: request.vip)
+        await situation(half), to: request.to, vip: request.vip,
+        isWithdrawn: request.withdraw == true)
     } catch {
       return .refused(error.problem)
     }
@@ -83,6 +84,9 @@ extension Daemon {
     case .claim(let wanted):
       tell(.vipHandover, .notice, "failover: taking \(wanted.joined(separator: ", "))")
       for name in wanted { results += await half.engine.claim(router: name) }
+    case .withdraw(let names):
+      tell(.vipHandover, .notice, "failover: orders for \(names.joined(separator: ", ")) are over")
+      for name in names { results += await half.engine.withdraw(router: name) }
     }
     return outcome(results, after: plan.lines)
   }

@@ -22,6 +22,7 @@ struct TrafficSample {
 
 extension Daemon {
   func report() async -> StatusReport {
+    await countOpenBytes()
     let checks = await health?.snapshot() ?? []
     let known = Dictionary(checks.map { ($0.reference, $0) }, uniquingKeysWith: { $1 })
     var report = StatusReport(
@@ -167,7 +168,8 @@ extension Daemon {
   }
 
   /// Once a second.
-  func sampleTraffic() {
+  func sampleTraffic() async {
+    await countOpenBytes()
     guard let engine else { return }
     var sample = TrafficSample(time_us: Clock.monotonic_us())
     func add(_ key: TrafficSample.Key, _ traffic: TrafficReport) {

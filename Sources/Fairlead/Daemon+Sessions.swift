@@ -36,6 +36,18 @@ extension Daemon {
       }
     }
   }
+
+  /// From here on the totals have the bytes of open sessions, too.
+  func countOpenBytes() async {
+    guard let engine else { return }
+    await withCheckedContinuation { continuation in
+      let count = engine.countOpenBytes { continuation.resume() }
+      Task {
+        try? await Task.sleep(for: .seconds(2))
+        count.finish()
+      }
+    }
+  }
 }
 
 extension SessionReport {

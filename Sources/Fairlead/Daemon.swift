@@ -195,11 +195,15 @@ actor Daemon {
 
   /// As a compiler shows them, with the line and a caret; one object each as JSON.
   private func show(_ diagnostics: [Diagnostic]) {
-    guard logFormat == .json else { return Console.show(diagnostics, say: say) }
     for diagnostic in diagnostics where diagnostic.severity > .note {
+      let level: LogLevel = diagnostic.severity == .error ? .err : .warning
+      guard logFormat == .json else {
+        let text = diagnostic.rendered(color: isatty(2) == 1)
+        say(EventLine.isJournal ? EventLine.marked(text, level) : text)
+        continue
+      }
       tell(
-        .configurationProblem, diagnostic.severity == .error ? .err : .warning,
-        diagnostic.message,
+        .configurationProblem, level, diagnostic.message,
         fields: [
           "file": diagnostic.file, "line": "\(diagnostic.line)", "column": "\(diagnostic.column)",
         ])

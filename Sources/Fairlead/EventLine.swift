@@ -51,7 +51,7 @@ struct EventLine: Equatable, Sendable {
   private static func quoted(_ value: String) -> String {
     let isPlain = !value.isEmpty && value.utf8.allSatisfy { $0 > 32 && $0 < 127 && $0 != 34 }
     guard !isPlain else { return value }
-    return (try? MessageText.write(value)) ?? "\"\""
+    return MessageText.write(value, otherwise: "\"\"")
   }
 
   private struct Object: Encodable {
@@ -67,16 +67,20 @@ struct EventLine: Equatable, Sendable {
     let object = Object(
       time: time, level: "\(level)", event: event, subject: subject, message: message,
       fields: fields.isEmpty ? nil : fields)
-    return (try? MessageText.write(object)) ?? "{}"
+    return MessageText.write(object, otherwise: "{}")
   }
 
   /// The line as it is printed. The journal takes `<N>` off and files the line under that level.
   func rendered(_ format: LogFormat, forJournal: Bool, at time: Double) -> String {
     let line = format == .json ? json(at: time) : text
-    guard forJournal else { return line }
+    return forJournal ? Self.marked(line, level) : line
+  }
+
+  /// Every line of a text with the priority that the journal takes off.
+  static func marked(_ text: String, _ level: LogLevel) -> String {
     let prefix = "<\(level.rawValue)>"
     return prefix
-      + line.split(separator: "\n", omittingEmptySubsequences: false)
+      + text.split(separator: "\n", omittingEmptySubsequences: false)
       .joined(separator: "\n" + prefix)
   }
 }

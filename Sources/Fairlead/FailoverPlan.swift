@@ -44,6 +44,8 @@ struct FailoverPlan: Equatable {
     case stepDown([String])
     /// This node takes these.
     case claim([String])
+    /// What an operator ordered of these is over: preferences count again.
+    case withdraw([String])
     /// It is as wanted already.
     case nothing
   }
@@ -55,11 +57,17 @@ struct FailoverPlan: Equatable {
   struct Refusal: Error, Equatable { var problem: String }
 
   /// `to` is a node's name or address; nil: whoever is next. `vip` is a virtual router's name or
-  /// one of its addresses; nil: all. Throws what is in the way.
+  /// one of its addresses; nil: all. `isWithdrawn` takes earlier orders back, whatever `to` is.
+  /// Throws what is in the way.
   static func make(
-    _ situation: FailoverSituation, to: String?, vip: String?
+    _ situation: FailoverSituation, to: String?, vip: String?, isWithdrawn: Bool = false
   ) throws(Refusal) -> FailoverPlan {
     let chosen = try choose(situation.routers, vip)
+    if isWithdrawn {
+      return FailoverPlan(
+        step: .withdraw(chosen.map(\.name)),
+        lines: chosen.map { whereItIs($0) + "; on this node its preference counts again" })
+    }
     let plan =
       if let to {
         situation.thisNode.isCalled(to)

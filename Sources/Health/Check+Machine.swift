@@ -69,6 +69,13 @@ public struct CheckMachine: Equatable, Sendable {
     health = rise
   }
 
+  /// The same server with other settings: what is known of it stays, and the counting begins anew.
+  public mutating func adopt(_ known: CheckMachine) {
+    state = known.state
+    status = known.status
+    health = known.isUp ? (known.health == known.fullHealth ? fullHealth : rise) : 0
+  }
+
   /// The highest health: fully up.
   public var fullHealth: Int { rise + fall - 1 }
   /// Up as far as checks say (a stopping server's checks pass).

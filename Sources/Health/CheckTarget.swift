@@ -44,10 +44,14 @@ public struct CheckTarget: Equatable, Sendable {
 
   /// The same check of the same server: its state may be kept over a reload.
   func isSameCheck(as other: CheckTarget) -> Bool {
-    reference == other.reference && server.check == other.server.check
-      && server.track == other.server.track && server.host == other.server.host
-      && server.port == other.server.port && server.isDisabled == other.server.isDisabled
-      && method == other.method
+    isSameServer(as: other) && server.check == other.server.check && method == other.method
+  }
+
+  /// What was known of the one is known of the other.
+  func isSameServer(as other: CheckTarget) -> Bool {
+    reference == other.reference && server.track == other.server.track
+      && server.host == other.server.host && server.port == other.server.port
+      && server.isDisabled == other.server.isDisabled
   }
 }
 

@@ -15,6 +15,8 @@ private final class Entry: @unchecked Sendable {
   var isInMaintenance: Bool
   /// The state the owner was last told.
   var told: ServerState = .up
+  /// `told` comes from before the last reload.
+  var isKnown = false
   /// Under way, the oldest first; several while a server that is up does not answer.
   var probes: [Probe] = []
   var timer: Scheduled<Void>?
@@ -27,6 +29,17 @@ private final class Entry: @unchecked Sendable {
     self.livePlan = livePlan
     machine = CheckMachine(target.server.check ?? ServerCheck())
     isInMaintenance = target.server.isDisabled
+  }
+
+  /// Checked in another way than before: its state stays until a check says something else.
+  func adopt(_ known: Entry) {
+    guard isChecked, known.isChecked else { return }
+    machine.adopt(known.machine)
+    lastReport = known.lastReport
+    isInMaintenance = known.isInMaintenance
+    told = known.told
+    if target.address == nil { target.address = known.target.address }
+    isKnown = true
   }
 
   var isChecked: Bool { probeTarget != nil }
@@ -89,13 +102,17 @@ final class HealthCore: @unchecked Sendable {
       } else {
         entry = Entry(target, probeTarget, livePlan)
         new.append(entry)
+        if let known = old[target.reference], known.target.isSameServer(as: target) {
+          entry.adopt(known)
+          if target.address != entry.target.address { rebuild(entry) }
+        }
       }
       entries[target.reference] = entry
       order.append(target.reference)
     }
     for (reference, entry) in old where entries[reference] !== entry { entry.cancel() }
     link()
-    for entry in new { entry.told = state(of: entry) }
+    for entry in new where !entry.isKnown { entry.told = state(of: entry) }
     for reference in order {
       guard let entry = entries[reference] else { continue }
       // Only a server that follows another one now can have changed.

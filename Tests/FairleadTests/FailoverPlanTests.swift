@@ -100,6 +100,18 @@ import Testing
     #expect(try plan(routers, vip: "web").step == .stepDown(["api", "web"]))
   }
 
+  @Test func ordersAreTakenBackWhereverTheAddressIs() throws {
+    let routers = [Self.router(), Self.router("web", held: false, master: 2)]
+    let situation = FailoverSituation(thisNode: Self.node(1), routers: routers)
+    let all = try FailoverPlan.make(situation, to: nil, vip: nil, isWithdrawn: true)
+    #expect(all.step == .withdraw(["api", "web"]))
+    #expect(
+      all.lines[1]
+        == "web is held by lb-2, 10.0.0.132; on this node its preference counts again")
+    let one = try FailoverPlan.make(situation, to: nil, vip: "web", isWithdrawn: true)
+    #expect(one.step == .withdraw(["web"]))
+  }
+
   @Test func unknownNames() {
     #expect(refusal([Self.router()], vip: "nope")?.contains("there are api") == true)
     #expect(refusal([Self.router()], to: "nope")?.contains("there are lb-1, lb-2") == true)

@@ -16,6 +16,33 @@ struct Transcript: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct CheckMachineTests {
+  private func machine(rise: Int, fall: Int) -> CheckMachine {
+    var check = ServerCheck()
+    check.rise = rise
+    check.fall = fall
+    return CheckMachine(check)
+  }
+
+  @Test func otherSettingsKeepWhatIsKnown() {
+    var known = machine(rise: 2, fall: 3)
+    var fresh = machine(rise: 4, fall: 5)
+    fresh.adopt(known)
+    #expect(fresh.health == fresh.rise && fresh.state == .up, "never checked: one failure decides")
+    _ = known.handle(.layer4OK)
+    fresh.adopt(known)
+    #expect(fresh.health == fresh.fullHealth && fresh.state == .up && fresh.status == .layer4OK)
+    _ = known.handle(.layer4Timeout)
+    fresh.adopt(known)
+    #expect(fresh.health == fresh.rise && fresh.state == .up)
+    for _ in 0..<3 { _ = known.handle(.layer4Timeout) }
+    fresh.adopt(known)
+    #expect(fresh.health == 0 && fresh.state == .down && fresh.status == .layer4Timeout)
+    _ = known.notReady(.layer7WrongStatus)
+    _ = known.live(.layer7OK)
+    fresh.adopt(known)
+    #expect(fresh.health == 0 && fresh.state == .draining)
+  }
+
   static let transcripts = [
     Transcript(
       name: "the first failure of a never-checked server takes it down whatever fall is",

@@ -226,7 +226,11 @@ func target(
     var changed = kept
     changed.server.check?.fall = 5
     try watched.checker.update(targets: [changed])
-    #expect(await watched.transition(of: "kept", to: .down) != nil)
+    #expect(await watched.checker.snapshot().map(\.state) == [.down], "known from before")
+    #expect(
+      await watched.check(of: "kept")?.0.status == .layer4ConnectionProblem,
+      "and checked in the new way")
+    #expect(await watched.checker.snapshot().map(\.state) == [.down])
     watched.checker.stop()
     #expect(await watched.checker.snapshot().isEmpty)
     try await server.stop()

@@ -8,14 +8,17 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.certificates import Authority
 from harness.cluster import Cluster
 from harness.deployment import Deployment
 from harness.peers import Script, ScriptedServer
 from harness.proxies import FAIRLEAD, HAPROXY, UNDER_TEST, Proxy
+from harness.readiness import Stage
 from harness.routers import FAILOVER_UNDER_TEST
 
 DEFAULT_LIMIT_SECONDS = 60
@@ -104,6 +107,21 @@ def serve() -> Iterator[Callable[..., ScriptedServer]]:
             return server
 
         yield starter
+
+
+@pytest.fixture
+def stage(start: Callable[..., Proxy], tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+    """Start a Fairlead before API servers that say whether they are ready."""
+    certificate = Authority(tmp_path).issue("master")
+    with contextlib.ExitStack() as stack:
+
+        def make(extra: str = "drainOver: 3s", count: int = 2, interval: str = "200ms") -> Stage:
+            made = Stage(start, certificate, extra, count, interval)
+            for master in made.masters:
+                stack.callback(master.server.close)
+            return made
+
+        yield make
 
 
 @pytest.fixture

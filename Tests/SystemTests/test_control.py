@@ -74,11 +74,24 @@ def test_drain_moves_new_sessions_and_keeps_old_ones(start: Start, serve: Serve)
     assert pair.call("drain", name)[1].strip() == f"masters/{name} is drained already"
     assert pair.proxy.reload(), "a reload keeps it"
     assert pair.names(6) == {other} and pair.server(name)["isDrained"]
+    assert pair.proxy.file.write_text(pair.text.replace("inter 100ms", "inter 200ms"))
+    assert pair.proxy.reload(), "also one that changes something"
+    assert pair.names(6) == {other} and pair.server(name)["isDrained"]
     code, out, _ = pair.call("undrain", name)
     assert code == 0 and "no longer" in out
     eventually(lambda: pair.names(2) == {b"a", b"b"}, 5, "both take turns")
     assert pair.server(name)["state"] == "up"
     kept.close()
+
+
+def test_a_restart_forgets_drains(start: Start, serve: Serve) -> None:
+    pair = Pair(start, serve)
+    assert pair.call("drain", "a")[0] == 0
+    assert pair.proxy.stop() == 0
+    pair.proxy.process.kill()
+    pair.proxy.process = ManagedProcess(pair.proxy.command())
+    pair.proxy.wait_until_ready()
+    assert pair.server("a")["state"] == "up" and pair.names(4) == {b"a", b"b"}
 
 
 def test_a_drained_server_keeps_its_sessions(start: Start, serve: Serve) -> None:

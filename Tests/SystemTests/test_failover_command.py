@@ -4,6 +4,7 @@ bridge."""
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -28,7 +29,7 @@ def started(make_cluster: MakeCluster, count: int) -> Cluster:
 
 
 def ask(node: Node, *words: str) -> tuple[int, str, str]:
-    return call(node.directory / "control.sock", *words)
+    return call(node.directory / "control.sock", *words, within=30)
 
 
 def address(node: Node) -> str:
@@ -73,6 +74,67 @@ def test_nobody_takes_over(make_cluster: MakeCluster) -> None:
     code, out, errors = ask(a, "failover")
     assert code == 3 and "nobody took it within" in errors, out
     cluster.isolated.add(b.name)
+    cluster.settle(a)
+
+
+def test_a_drained_node_keeps_what_nobody_takes(make_cluster: MakeCluster) -> None:
+    """With slow adverts the outcome takes longer than other commands may."""
+    cluster = make_cluster("fairlead", "fairlead")
+    slow = SETTINGS.with_(interval="1.7")
+    cluster.start(slow, slow.with_(priority=140))
+    a, b = cluster.nodes
+    cluster.settle(a)
+    b.stop()
+    begun = time.monotonic()
+    code, out, errors = ask(a, "drain", "--node")
+    assert code == 3 and "nobody took it within" in errors, out
+    assert "this node is drained" in errors and time.monotonic() - begun > 10
+    assert cluster.holders() == ["a"]
+    b.start()
+    cluster.settle(b)
+    assert ask(a, "undrain", "--node")[0] == 0
+
+
+def test_orders_are_taken_back(make_cluster: MakeCluster) -> None:
+    cluster = started(make_cluster, 2)
+    a, b = cluster.nodes
+    assert ask(a, "failover")[0] == 0
+    cluster.settle(b)
+    code, out, errors = ask(a, "failover", "--withdraw", "--dry-run")
+    assert code == 0 and "on this node its preference counts again" in out, errors
+    cluster.settle(b)
+    code, out, errors = ask(a, "failover", "--withdraw")
+    assert code == 0 and "VI_1: done" in out, errors
+    cluster.settle(a)
+    assert ask(b, "failover", "--to", address(b))[0] == 0
+    cluster.settle(b)
+    code, out, errors = ask(b, "failover", "--withdraw", "--vip", "VI_1")
+    assert code == 0, errors
+    cluster.settle(a)
+    assert ask(a, "failover", "--withdraw", "--vip", "nothing")[0] == 1
+    assert ask(a, "failover", "--withdraw", "--to", "x")[0] == 64
+
+
+def test_orders_and_drains_survive_reloads_and_no_restart(make_cluster: MakeCluster) -> None:
+    cluster = started(make_cluster, 2)
+    a, b = cluster.nodes
+    assert ask(a, "failover")[0] == 0
+    cluster.settle(b)
+    assert a.reload() and b.reload()
+    cluster.settle(b)
+    assert a.stop() == 0
+    cluster.isolated.add("a")
+    cluster.settle(b)
+    a.start()
+    cluster.isolated.discard("a")
+    cluster.settle(a)
+    assert ask(a, "drain", "--node")[0] == 0
+    cluster.settle(b)
+    assert a.reload()
+    cluster.settle(b)
+    assert status(a.directory / "control.sock")["routers"][0]["priority"] == 1
+    a.stop()
+    a.start()
     cluster.settle(a)
 
 

@@ -2,139 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import select
-import socket
-import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from harness.certificates import Authority, Certificate
-from harness.peers import ScriptedServer
-from harness.ports import free_port
-from harness.process import run
-from harness.proxies import FAIRLEAD, Fairlead, Proxy
+from harness.readiness import Stage, ended, on
 from harness.waiting import eventually
 
 pytestmark = pytest.mark.fairlead_only
-
-Start = Callable[..., Proxy]
-
-
-class Master:
-    """A TLS server that answers checks by path, and names itself for every other line."""
-
-    def __init__(self, name: str, certificate: Certificate) -> None:
-        self.name = name
-        self.ready = self.live = 200
-        self.hangs = False
-        self.context = certificate.server_context()
-        self.server = ScriptedServer(self.serve)
-
-    def serve(self, connection: socket.socket) -> None:
-        if self.hangs:
-            connection.settimeout(30)
-            connection.recv(1 << 16)
-            connection.recv(1)
-            return
-        try:
-            with self.context.wrap_socket(connection, server_side=True) as stream:
-                while line := stream.recv(4096):
-                    text = line.decode("latin-1")
-                    if text.startswith("GET "):
-                        code = self.live if "livez" in text else self.ready
-                        answer = f"HTTP/1.1 {code} X\r\nContent-Length: 0\r\n\r\n"
-                        stream.sendall(answer.encode())
-                        return
-                    stream.sendall(self.name.encode())
-        except (OSError, ssl.SSLError):
-            return
-
-
-class Stage:
-    def __init__(self, start: Start, certificate: Certificate, extra: str, count: int) -> None:
-        self.port = free_port()
-        self.masters = [Master(f"m{number}", certificate) for number in range(count)]
-        servers = "\n".join(
-            f'      - {{name: {x.name}, address: "{x.server.address}"}}' for x in self.masters
-        )
-        text = (
-            f"process: {{threads: 2}}\nfrontends: [{{listen: '127.0.0.1:{self.port}'}}]\n"
-            f"backends:\n  - name: masters\n    balance: roundrobin\n"
-            f"    check: {{interval: 200ms, fastInterval: 200ms, timeout: 0, {extra}}}\n"
-            f"    servers:\n{servers}\n"
-        )
-        proxy = start(text)
-        assert isinstance(proxy, Fairlead)
-        self.proxy = proxy
-        eventually(lambda: all("check" in x for x in self.servers()), 10, "first checks")
-
-    def backend(self) -> dict[str, Any]:
-        control = str(self.proxy.control)
-        code, out, errors = run([str(FAIRLEAD), "status", "--json", "--control", control])
-        assert code == 0, errors
-        found = json.loads(out)["backends"][0]
-        assert isinstance(found, dict)
-        return found
-
-    def servers(self) -> list[dict[str, Any]]:
-        return list(self.backend()["servers"])
-
-    def state(self, number: int) -> str:
-        return str(self.servers()[number]["state"])
-
-    def session(self) -> ssl.SSLSocket:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        plain = socket.create_connection(("127.0.0.1", self.port), 10)
-        return context.wrap_socket(plain)
-
-    def ask(self, stream: ssl.SSLSocket) -> str:
-        stream.sendall(b"who\n")
-        return stream.recv(16).decode()
-
-
-@pytest.fixture
-def stage(start: Start, tmp_path: Path) -> Iterator[Callable[..., Stage]]:
-    certificate = Authority(tmp_path).issue("master")
-    made: list[Stage] = []
-
-    def make(extra: str = "drainOver: 3s", count: int = 2) -> Stage:
-        made.append(Stage(start, certificate, extra, count))
-        return made[-1]
-
-    yield make
-    for each in made:
-        for master in each.masters:
-            master.server.close()
-
-
-def ended(stream: ssl.SSLSocket) -> str:
-    """How the session ended: `reset`, `closed`, or `` while it lives. Nothing is read."""
-    poll = select.poll()
-    poll.register(stream.fileno(), select.POLLRDHUP)
-    events = sum(each for _, each in poll.poll(0))
-    if events & select.POLLERR:
-        return "reset"
-    return "closed" if events & (select.POLLRDHUP | select.POLLHUP) else ""
-
-
-def on(stage: Stage, name: str, count: int) -> list[ssl.SSLSocket]:
-    """Sessions on one server; the others are closed again."""
-    found: list[ssl.SSLSocket] = []
-    while len(found) < count:
-        stream = stage.session()
-        if stage.ask(stream) == name:
-            found.append(stream)
-        else:
-            stream.close()
-    return found
 
 
 def test_draining_closes_evenly_and_takes_nobody(stage: Callable[..., Stage]) -> None:

@@ -177,9 +177,9 @@ extension HolderEvent {
   @Test func steppingDown() {
     let node = self.node(delay_us: 0)
     node.handle(.both(.healthy), at: 0)
-    #expect(node.handle(.stepDown(isForced: false), patience_us: 10, at: 0) == .notHolder)
+    #expect(node.handle(.stepDown, patience_us: 10, at: 0) == .notHolder)
     node.handle(.master(true), at: 0)
-    #expect(node.handle(.stepDown(isForced: false), patience_us: 10, at: 5) == nil)
+    #expect(node.handle(.stepDown, patience_us: 10, at: 5) == nil)
     #expect(node.words == "129/128/200" && node.next_us == 15)
     let kept = node.copy
     #expect(kept.expire(at: 15) == .nobodyTook && kept.words == "200/200/200")
@@ -187,12 +187,11 @@ extension HolderEvent {
     #expect(node.words == "129/200/200")
     node.handle(.master(true), at: 20)
     #expect(node.words == "200/200/200")
-    node.handle(.stepDown(isForced: true), patience_us: 10, at: 30)
-    #expect(node.priority.master == HolderBand.drained)
+    node.handle(.stepDown, patience_us: 10, at: 30)
     node.handle(.both(.unhealthy), at: 31)
-    #expect(node.priority.master == HolderBand.drained)
+    #expect(node.words == "72/128/72" && node.next_us == 40, "an unhealthy node gives way as well")
     node.handle(.withdraw, at: 32)
-    #expect(node.words == "72/128/72")
+    #expect(node.words == "72/128/72" && node.next_us == nil)
   }
 
   @Test func claiming() {
@@ -250,7 +249,7 @@ extension HolderEvent {
     node.handle(.both(.unhealthy), at: 0)
     #expect(node.words == "101/101/101")
     node.handle(.master(true), at: 0)
-    node.handle(.stepDown(isForced: false), patience_us: 10, at: 0)
+    node.handle(.stepDown, patience_us: 10, at: 0)
     #expect(node.words == "1/1/101")
     node.handle(.master(false), at: 1)
     #expect(node.words == "1/101/101")

@@ -173,10 +173,10 @@ enum FairleadMetrics {
     each("open_sessions", .gauge, "Sessions that are open.") { $0.sessions }
     each("open_sessions_peak", .gauge, "The most that were open at once.") { $0.sessionsMaximum }
     each("sessions_total", .counter, "Sessions since the start.") { $0.total }
-    each("received_bytes_total", .counter, "Bytes from \(peer), of ended sessions.") {
+    each("received_bytes_total", .counter, "Bytes from \(peer).") {
       $0.bytesIn
     }
-    each("sent_bytes_total", .counter, "Bytes to \(peer), of ended sessions.") { $0.bytesOut }
+    each("sent_bytes_total", .counter, "Bytes to \(peer).") { $0.bytesOut }
     text.add(
       "fairlead_\(kind)_session_ends_total", .counter, "Ended sessions, by how they ended.",
       parts.flatMap { labels, traffic in

@@ -79,7 +79,7 @@ function renderTiles(status) {
     `${count(status.accepted)} since the start`).spark, model.series.get('rate') || [], 2);
   const [value, unit] = bytes(latest('bytes') || 0);
   drawSpark(fillTile('bytes', 'Throughput', value, `${unit}/s`,
-    'of ended sessions').spark, model.series.get('bytes') || [], 1000);
+    'in both directions').spark, model.series.get('bytes') || [], 1000);
   drawSpark(fillTile('connect', 'Time to connect', milliseconds(latest('connect')), '',
     'mean of all servers').spark, model.series.get('connect') || [], 0.2);
 }

@@ -68,7 +68,8 @@ extension RouterLoop {
       log(
         .notice,
         "(\(router.name)) packets to its addresses are dropped here, apart from neighbour"
-          + " discovery: \(router.isStrict ? "strict mode" : "no_accept")")
+          + " discovery: \(router.isStrict ? "strict mode" : "no_accept")",
+        .vipNote)
     }
   }
 }

@@ -47,7 +47,8 @@ extension RouterLoop {
       log(
         problem == nil ? .notice : .warning,
         "(\(runtime.router.name)) "
-          + (problem.map { "cannot send adverts: \($0)" } ?? "adverts can be sent again"))
+          + (problem.map { "cannot send adverts: \($0)" } ?? "adverts can be sent again"),
+        problem == nil ? .vipNote : .vipProblem)
     }
   }
 
@@ -67,7 +68,7 @@ extension RouterLoop {
     if router.promotesSecondaries {
       for name in Set([router.interface] + router.addresses.compactMap(\.interface)) {
         if let problem = InterfaceSetting.setPromotesSecondaries(name, true) {
-          log(.warning, "(\(router.name)) promote_secondaries of \(name): \(problem)")
+          log(.warning, "(\(router.name)) promote_secondaries of \(name): \(problem)", .vipProblem)
         }
       }
     }
@@ -142,7 +143,7 @@ extension RouterLoop {
       InterfaceSetting.promotesSecondaries(link.name) == false
     else { return }
     if let problem = InterfaceSetting.setPromotesSecondaries(link.name, true) {
-      log(.warning, "cannot set promote_secondaries of \(link.name): \(problem)")
+      log(.warning, "cannot set promote_secondaries of \(link.name): \(problem)", .vipProblem)
     }
   }
 
@@ -157,7 +158,7 @@ extension RouterLoop {
         try path.add(by: keeper)
         runtimes[index][keyPath: held].append(path)
       } catch {
-        log(.err, "(\(runtimes[index].router.name)) cannot add \(Path.word): \(error)")
+        log(.err, "(\(runtimes[index].router.name)) cannot add \(Path.word): \(error)", .vipProblem)
       }
     }
   }
@@ -165,7 +166,9 @@ extension RouterLoop {
   private func reassert<Path: KernelPath>(_ held: [Path], of index: Int) {
     for path in held {
       do throws(NetlinkError) { try path.add(by: keeper) } catch {
-        log(.err, "(\(runtimes[index].router.name)) cannot put \(Path.word) back: \(error)")
+        log(
+          .err, "(\(runtimes[index].router.name)) cannot put \(Path.word) back: \(error)",
+          .vipProblem)
       }
     }
   }
@@ -179,7 +182,7 @@ extension RouterLoop {
 
   func takeAway<Path: KernelPath>(_ path: Path, from router: String) {
     do throws(NetlinkError) { try path.remove(by: keeper) } catch {
-      log(.err, "(\(router)) cannot remove \(Path.word): \(error)")
+      log(.err, "(\(router)) cannot remove \(Path.word): \(error)", .vipProblem)
     }
   }
 
@@ -210,7 +213,7 @@ extension RouterLoop {
       }
     }
     if let problem = duplicates.watch(addresses, on: interfaces) {
-      log(.warning, "cannot watch for other holders of our addresses: \(problem)")
+      log(.warning, "cannot watch for other holders of our addresses: \(problem)", .vipProblem)
     }
   }
 
@@ -242,7 +245,9 @@ extension RouterLoop {
     if let problem = announcer.announce(
       announcement.address, on: link.index, mac: mac, isRouter: isRouter)
     {
-      log(.warning, "cannot announce \(announcement.address) on \(link.name): \(problem)")
+      log(
+        .warning, "cannot announce \(announcement.address) on \(link.name): \(problem)", .vipProblem
+      )
     }
   }
 
@@ -278,7 +283,7 @@ extension RouterLoop {
 
   func groupChanged(_ group: Int, to state: RouterState) {
     let name = configuration.groups[group].name
-    log(.notice, "VRRP_Group(\(name)) is now \(NotifyState(state).rawValue)")
+    log(.notice, "VRRP_Group(\(name)) is now \(NotifyState(state).rawValue)", .vipNote)
     output.notify(.state(.group(name), NotifyState(state), priority: 0))
   }
 
@@ -302,15 +307,14 @@ extension RouterLoop {
       .preemptDelayStarted, .preemptDelayEnded, .priorityChanged, .listensAfterStall:
       break
     }
-    var notice = Wording.remark(
-      name, remark, ours: priority, isSilent: runtime.router.sendsNoAdvertOnLowerPriority)
-    notice.event = remark.event
-    output.log(notice)
+    output.log(
+      Wording.remark(
+        name, remark, ours: priority, isSilent: runtime.router.sendsNoAdvertOnLowerPriority))
   }
 }
 
 extension RouterRemark {
-  fileprivate var event: EventName {
+  var event: EventName {
     switch self {
     case .ignoresLowerPriority, .heardLowerPriority, .heardResignation, .adoptedInterval:
       .vipHeard

@@ -55,7 +55,9 @@ extension RouterLoop {
     if new.startupDelay != old.startupDelay { names.append("vrrp_startup_delay") }
     if new.startupScript != old.startupScript { names.append("startup_script") }
     guard !names.isEmpty else { return }
-    log(.warning, "\(names.joined(separator: ", ")): the change takes effect at the next start")
+    log(
+      .warning, "\(names.joined(separator: ", ")): the change takes effect at the next start",
+      .vipProblem)
   }
 
   /// `fifo_write_vrrp_states_on_reload`.
@@ -167,7 +169,9 @@ extension RouterLoop {
       let name = address.interface ?? ""
       guard let link = links.link(named: name) else {
         if let old, !old.staticAddresses.contains(address) {
-          log(.warning, "static address \(address.address) waits for interface '\(name)'")
+          log(
+            .warning, "static address \(address.address) waits for interface '\(name)'", .vipProblem
+          )
         }
         continue
       }
@@ -190,7 +194,9 @@ extension RouterLoop {
   }
 
   private func attempt(_ what: String, _ body: () throws(NetlinkError) -> Void) {
-    do throws(NetlinkError) { try body() } catch { log(.err, "cannot \(what): \(error)") }
+    do throws(NetlinkError) { try body() } catch {
+      log(.err, "cannot \(what): \(error)", .vipProblem)
+    }
   }
 
   // MARK: Start and stop
@@ -226,7 +232,7 @@ extension RouterLoop {
           log(
             .notice,
             "(\(runtimes[index].router.name)) removed \(address.address), which was there before"
-              + " the start")
+              + " the start", .vipNote)
         }
       }
     }

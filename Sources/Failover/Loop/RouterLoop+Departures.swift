@@ -109,7 +109,8 @@ extension RouterLoop {
     let done = departures.filter { $0.ticket == ticket }
     if sessions > 0, !done.isEmpty {
       let names = done.map { "(\($0.runtime.router.name))" }.joined(separator: " ")
-      log(.notice, "\(names) reset \(sessions) sessions on addresses that leave this node")
+      log(
+        .notice, "\(names) reset \(sessions) sessions on addresses that leave this node", .vipNote)
     }
     for number in departures.indices where departures[number].ticket == ticket {
       departures[number].endReset(at: Clock.monotonic_us())
@@ -125,7 +126,7 @@ extension RouterLoop {
       log(
         .warning,
         "(\(departure.runtime.router.name)) the proxy has not reset all sessions in time; the"
-          + " addresses go now")
+          + " addresses go now", .vipProblem)
     }
     finishDepartures { $0.step(at: now_us) == .remove }
   }

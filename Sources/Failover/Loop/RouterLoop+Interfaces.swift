@@ -55,7 +55,7 @@ extension RouterLoop {
     do throws(KernelError) {
       try exchange.configure(needs, watch: watch)
     } catch {
-      log(.err, "cannot open a VRRP socket: \(error)")
+      log(.err, "cannot open a VRRP socket: \(error)", .vipProblem)
     }
   }
 
@@ -68,7 +68,7 @@ extension RouterLoop {
       let made = try keeper.createVirtualMACLink(
         named: name, base: base, id: router.id, family: router.family,
         linkLocal: links.linkLocalIPv6(of: base.index))
-      made.warnings.forEach { log(.warning, "(\(router.name)) \($0)") }
+      made.warnings.forEach { log(.warning, "(\(router.name)) \($0)", .vipProblem) }
       runtimes[index].virtualMAC = made
       runtimes[index].virtualMACProblem = nil
       // The table needs its name and MAC now; the rest of the news waits for its turn.
@@ -76,7 +76,7 @@ extension RouterLoop {
     } catch {
       guard runtimes[index].virtualMACProblem != "\(error)" else { return }
       runtimes[index].virtualMACProblem = "\(error)"
-      log(.err, "(\(router.name)) cannot create interface \(name): \(error)")
+      log(.err, "(\(router.name)) cannot create interface \(name): \(error)", .vipProblem)
     }
   }
 
@@ -88,7 +88,7 @@ extension RouterLoop {
 
   func delete(_ link: VirtualMACLink, of router: String) {
     do throws(NetlinkError) { _ = try keeper.delete(link) } catch {
-      log(.err, "(\(router)) cannot remove \(link.name): \(error)")
+      log(.err, "(\(router)) cannot remove \(link.name): \(error)", .vipProblem)
     }
   }
 
@@ -217,7 +217,7 @@ extension RouterLoop {
       _ = try keeper.add(copy, to: interface)
       unprocessed += try links.readEvents()
     } catch {
-      log(.err, "(\(runtimes[index].router.name)) cannot copy \(address): \(error)")
+      log(.err, "(\(runtimes[index].router.name)) cannot copy \(address): \(error)", .vipProblem)
     }
   }
 

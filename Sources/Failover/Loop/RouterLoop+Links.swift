@@ -11,7 +11,7 @@ extension RouterLoop {
     do throws(NetlinkError) {
       events += try links.readEvents()
     } catch {
-      log(.err, "cannot follow the state of interfaces: \(error)")
+      log(.err, "cannot follow the state of interfaces: \(error)", .vipProblem)
     }
     guard !events.isEmpty else { return }
     let hasLinkNews = events.contains { event in
@@ -98,7 +98,7 @@ extension RouterLoop {
       log(
         .err,
         "(\(runtime.router.name)) duplicate address detection failed: another host on"
-          + " \(links.links[interface]?.name ?? "the link") has \(address)")
+          + " \(links.links[interface]?.name ?? "the link") has \(address)", .vipProblem)
     }
   }
 }

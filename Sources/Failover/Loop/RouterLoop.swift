@@ -214,7 +214,7 @@ final class RouterLoop {
 
   // MARK: Telling
 
-  func log(_ level: LogLevel, _ text: String, _ event: EventName? = nil) {
+  func log(_ level: LogLevel, _ text: String, _ event: EventName) {
     output.log(FailoverNotice(level, text, event: event))
   }
 

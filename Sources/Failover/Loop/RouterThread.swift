@@ -57,14 +57,16 @@ enum RouterThread {
       } catch {
         loop.log(
           options.isExplicit ? .warning : .info,
-          "the VRRP thread runs without real-time priority (\(error); CAP_SYS_NICE allows it)")
+          "the VRRP thread runs without real-time priority (\(error); CAP_SYS_NICE allows it)",
+          options.isExplicit ? .vipProblem : .vipNote)
       }
     }
     if options.locksMemory {
       do throws(KernelError) { try ProcessMemory.lock() } catch {
         loop.log(
           options.isExplicit ? .warning : .info,
-          "memory is not locked (\(error); CAP_IPC_LOCK allows it)")
+          "memory is not locked (\(error); CAP_IPC_LOCK allows it)",
+          options.isExplicit ? .vipProblem : .vipNote)
       }
     }
   }

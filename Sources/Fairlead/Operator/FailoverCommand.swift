@@ -10,8 +10,10 @@ struct FailoverCommand: ParsableCommand {
     discussion: """
       On the node that holds them: gives them up, and waits until another node has taken them. \
       With --to and the name of the node it runs on: takes them. VRRP names no successor, so with \
-      more than two nodes only the wanted one can ask for them. Exit status 0: done. 1: the \
-      daemon says no, or an error. 2: no daemon can be reached. 3: nobody took over in time.
+      more than two nodes only the wanted one can ask for them. Who gave an address up leaves it \
+      to healthy nodes, and who took one keeps it, until another failover, --withdraw there, or a \
+      new start. \(OperatorOptions.exitCodes) 3: nobody took over in time; the addresses stay \
+      where they are.
       """)
   @OptionGroup var options: OperatorOptions
 
@@ -26,14 +28,19 @@ struct FailoverCommand: ParsableCommand {
   @Flag(help: "Only tell what would be done, what it costs, and what is in the way.")
   var dryRun = false
 
+  @Flag(help: "Take back what earlier failovers ordered on this node: preferences count again.")
+  var withdraw = false
+
+  func validate() throws {
+    if withdraw, to != nil { throw ValidationError("--withdraw and --to do not go together") }
+  }
+
   func run() throws {
     var request = ControlRequest(.failover)
     request.to = to
     request.vip = vip
     request.dryRun = dryRun
-    let answer = try options.ask(
-      try options.connect(), request, timeout_s: ControlLimits.moveTimeout_s + 10)
-    for message in answer.messages { answer.ok ? Console.print(message) : Console.say(message) }
-    if !answer.ok { throw ExitCode(answer.isUntaken == true ? 3 : 1) }
+    if withdraw { request.withdraw = true }
+    try options.carryOut(request, timeout_s: ControlLimits.moveTimeout_s)
   }
 }

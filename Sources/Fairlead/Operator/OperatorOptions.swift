@@ -35,11 +35,12 @@ struct OperatorOptions: ParsableArguments {
     }
   }
 
-  /// Asks for something to be done and prints what the daemon says of it.
+  /// Asks for something to be done and prints what the daemon says of it. Ends with status 1 when
+  /// the daemon refuses, with 3 when nobody took virtual addresses that were to be given up.
   func carryOut(_ request: ControlRequest, timeout_s: Int = 10) throws {
     let answer = try ask(try connect(), request, timeout_s: timeout_s)
     for message in answer.messages { answer.ok ? Console.print(message) : Console.say(message) }
-    if !answer.ok { throw ExitCode(1) }
+    if !answer.ok { throw ExitCode(answer.isUntaken == true ? 3 : 1) }
   }
 
   static func explain(_ error: ControlError) -> String {
@@ -75,8 +76,10 @@ struct DrainCommand: ParsableCommand {
     abstract: "Sends new sessions to other servers, or virtual addresses to other nodes.",
     discussion: """
       A drained server keeps the sessions it has. A drained node serves who connects to it \
-      without a virtual address. Both last until `fairlead undrain` or the end of the daemon; \
-      checks go on meanwhile, and reloads keep it. \(OperatorOptions.exitCodes)
+      without a virtual address. Both last until `fairlead undrain` or the end of the daemon: a \
+      reload keeps them, a restart does not; checks go on meanwhile. To keep a server out for \
+      longer, say so in the file. \(OperatorOptions.exitCodes) 3: with --node, nobody took the \
+      addresses in time; the node is drained all the same, and whoever comes later takes them.
       """)
   @OptionGroup var options: OperatorOptions
   @Argument(
@@ -94,7 +97,7 @@ struct DrainCommand: ParsableCommand {
   func run() throws {
     var request = ControlRequest(.drain, server: server)
     if node { request.node = true }
-    try options.carryOut(request)
+    try options.carryOut(request, timeout_s: node ? ControlLimits.moveTimeout_s : 10)
   }
 }
 
@@ -103,7 +106,10 @@ struct UndrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "undrain",
     abstract: "Takes a drain of a server or of this node back.",
-    discussion: OperatorOptions.exitCodes)
+    discussion: """
+      With --node also what earlier failovers ordered here, as `fairlead failover --withdraw` \
+      does. \(OperatorOptions.exitCodes)
+      """)
   @OptionGroup var options: OperatorOptions
   @Argument(
     help: "BACKEND/SERVER, or SERVER if only one backend has it.",

@@ -36,6 +36,6 @@ struct VerifyJSON: Encodable {
 
   func text() -> String {
     // Strings and numbers can always be written.
-    (try? MessageText.write(self, indented: true)) ?? "{}"
+    MessageText.write(self, indented: true, otherwise: "{}")
   }
 }

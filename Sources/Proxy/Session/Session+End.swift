@@ -208,24 +208,11 @@ extension Worker {
     _ index: UInt32, _ frontend: FrontendSettings?, _ backend: BackendSettings?,
     _ server: ServerTarget?
   ) {
-    let uploaded = halves[Int(index) * 2].total
-    let read = halves[Int(index) * 2 + 1].total
+    countBytes(index, frontend, backend, server)
     let end = sessions[Int(index)].end
-    if let runtime = frontend?.runtime {
-      runtime.bytesIn.wrappingAdd(uploaded, ordering: .relaxed)
-      runtime.bytesOut.wrappingAdd(read, ordering: .relaxed)
-      runtime.add(end)
-    }
-    if let runtime = backend?.runtime {
-      runtime.bytesIn.wrappingAdd(uploaded, ordering: .relaxed)
-      runtime.bytesOut.wrappingAdd(read, ordering: .relaxed)
-      runtime.add(end)
-    }
-    if sessions[Int(index)].holdsPlace, let runtime = server?.runtime {
-      runtime.bytesIn.wrappingAdd(uploaded, ordering: .relaxed)
-      runtime.bytesOut.wrappingAdd(read, ordering: .relaxed)
-      runtime.add(end)
-    }
+    frontend?.runtime.add(end)
+    backend?.runtime.add(end)
+    if sessions[Int(index)].holdsPlace { server?.runtime.add(end) }
   }
 
   /// Writes the session's record for the log thread. Counts include the session itself for the

@@ -95,6 +95,9 @@ struct Session: BitwiseCopyable {
   /// When connecting to the server began, on the monotonic clock.
   var connecting_us: Int64 = 0
   var queueTicket = 0
+  /// What is in the totals already of the bytes read from each side.
+  var countedFromClient: UInt64 = 0
+  var countedFromServer: UInt64 = 0
   var serverQueuePosition: Int32 = 0
   var backendQueuePosition: Int32 = 0
   var client = NetworkEndpoint()

@@ -24,6 +24,8 @@ enum WorkerMessage: Sendable {
   case reassign(from: ServerRuntime)
   /// Tells what sessions are open.
   case list(SessionCollector)
+  /// Adds the bytes of open sessions to the totals.
+  case countBytes(ByteCount)
   /// Addresses of this node leave it, or come.
   case addresses(AddressChange)
   /// Stops accepting; open sessions go on.

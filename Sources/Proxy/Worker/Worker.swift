@@ -171,6 +171,7 @@ struct Worker: ~Copyable {
       case .endSome(let server, let end, let quota): endSome(of: server, end, quota)
       case .reassign(let server): reassignWaiters(of: server)
       case .list(let collector): list(into: collector)
+      case .countBytes(let count): countOpenBytes(for: count)
       case .addresses(let change): take(change)
       case .drain: closeAllListeners()
       case .stop: isRunning = false

@@ -7,7 +7,7 @@ public enum HolderEvent: Equatable, Sendable {
   /// The router has become master, or is none any more.
   case master(Bool)
   case drained(Bool)
-  case stepDown(isForced: Bool)
+  case stepDown
   case claim
   /// Whatever an operator ordered before is over.
   case withdraw
@@ -109,9 +109,9 @@ public struct HolderPriority: Equatable, Sendable {
       isAwaited = isDrained && isMaster
       orderEnds_us = isAwaited ? now_us + patience_us : nil
       return isDrained && !isMaster ? .notHolder : nil
-    case .stepDown(let isForced):
+    case .stepDown:
       guard isMaster else { return .notHolder }
-      situation.order = .steppingDown(isForced: isForced)
+      situation.order = .steppingDown
       isAwaited = true
       orderEnds_us = now_us + patience_us
       return nil

@@ -32,8 +32,8 @@ public enum HolderStanding: Equatable, Sendable {
 /// What an operator wants of one router.
 public enum HolderOrder: Equatable, Sendable {
   case none
-  /// Give the address to a healthy node; if forced, to any.
-  case steppingDown(isForced: Bool)
+  /// Give the address to a healthy node. (To any other node: `isDrained`.)
+  case steppingDown
   /// Gave it away, and does not take it back from a healthy node.
   case steppedDown
   /// Take the address.
@@ -69,17 +69,15 @@ public struct HolderSituation: Equatable, Sendable {
     if standing == .unhealthy {
       // Subtracting keeps the order; a preference out of range must not trap.
       let low = max(2, preference > 128 ? preference - 128 : 2)
-      let isForced = order == .steppingDown(isForced: true)
-      return RouterPriority(
-        backup: low, master: isForced ? HolderBand.drained : HolderBand.unhealthyHolder, turn: low)
+      return RouterPriority(backup: low, master: HolderBand.unhealthyHolder, turn: low)
     }
     var priority = RouterPriority(preference)
     if standing == .recovering || !returns { priority.backup = HolderBand.modest }
     switch order {
     case .none: break
-    case .steppingDown(let isForced):
+    case .steppingDown:
       priority.backup = HolderBand.modest
-      priority.master = isForced ? HolderBand.drained : HolderBand.unhealthyHolder
+      priority.master = HolderBand.unhealthyHolder
     case .steppedDown: priority.backup = HolderBand.modest
     case .claiming:
       return RouterPriority(

@@ -80,7 +80,7 @@ struct Moves {
     guard let t = taker.holder?.situation, let h = holder.holder?.situation, !t.isDrained else {
       return false
     }
-    if h.isDrained || h.order == .steppingDown(isForced: true) { return true }
+    if h.isDrained { return true }
     guard t.standing != .unhealthy else { return false }
     if h.standing == .unhealthy { return true }
     if t.order == .claiming { return h.order != .claiming }

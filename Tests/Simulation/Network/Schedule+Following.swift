@@ -71,7 +71,7 @@ extension Schedule {
         disturbances.append((from_us, .drain(node, true)))
         if random.permille(700) { disturbances.append((moment(&random), .drain(node, false))) }
       case 1, 2:
-        disturbances.append((from_us, .stepDown(node, isForced: random.permille(200))))
+        disturbances.append((from_us, .stepDown(node)))
       default: disturbances.append((from_us, .claim(node)))
       }
     }

@@ -25,7 +25,7 @@ enum Disturbance: Sendable {
   /// The verdict on a node's path; and what operators order there.
   case path(Int, isGood: Bool)
   case drain(Int, Bool)
-  case stepDown(Int, isForced: Bool)
+  case stepDown(Int)
   case claim(Int)
 }
 

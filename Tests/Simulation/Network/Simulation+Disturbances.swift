@@ -31,7 +31,7 @@ extension Simulation {
       nodes[node].isPathGood = isGood
       see(nodes[node])
     case .drain(let node, let isDrained): tell(nodes[node], .drained(isDrained))
-    case .stepDown(let node, let isForced): tell(nodes[node], .stepDown(isForced: isForced))
+    case .stepDown(let node): tell(nodes[node], .stepDown)
     case .claim(let node): tell(nodes[node], .claim)
     }
     statements.disturbed(at: now_us, isCalm: isWell)

@@ -62,8 +62,8 @@ class Pair:
         return found
 
 
-def call(control: Path, *words: str) -> tuple[int, str, str]:
-    return run([str(FAIRLEAD), *words, "--control", str(control)])
+def call(control: Path, *words: str, within: float = 10.0) -> tuple[int, str, str]:
+    return run([str(FAIRLEAD), *words, "--control", str(control)], within)
 
 
 def status(control: Path) -> dict[str, Any]:

@@ -118,13 +118,16 @@ class ScriptedServer:
         port: int | None = None,
         tls: ssl.SSLContext | None = None,
         start: bool = True,
+        make: Callable[[int, int], socket.socket] = socket.socket,
     ) -> None:
+        """`make` makes the listening socket: `Host.socket` puts it onto another host."""
         self.script = script
         self.host = host
         self._wanted = port
         self.port = port or free_port()
         self.accepted = 0
         self._tls = tls
+        self._make = make
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
@@ -138,7 +141,7 @@ class ScriptedServer:
     def start(self) -> None:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         for attempt in range(BIND_ATTEMPTS):
-            listener = socket.socket(family)
+            listener = self._make(family, socket.SOCK_STREAM)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 listener.bind((self.host, self.port))

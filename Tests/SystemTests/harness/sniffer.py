@@ -6,9 +6,7 @@ kernel's filter lets only adverts, ARP and ICMPv6 through, so that load does not
 
 from __future__ import annotations
 
-import ctypes
 import ipaddress
-import socket
 import struct
 import threading
 import time
@@ -17,14 +15,13 @@ from dataclasses import dataclass
 
 from .namespaces import Network
 from .netlink import mac_text
+from .tap import Tap
 
-ETH_P_ALL, PACKET_OUTGOING = 0x0003, 4
-SO_ATTACH_FILTER, SO_TIMESTAMPNS = 26, 35
 ARP, IPV4, IPV6 = 0x0806, 0x0800, 0x86DD
 VRRP, ICMPV6 = 112, 58
 NEIGHBOUR_ADVERTISEMENT = 136
 
-# (code, jump if true, jump if false, value): linux/filter.h. Offsets count from the MAC header.
+# Steps of a `tap.Filter`.
 LOAD_HALF, LOAD_BYTE, EQUAL, RETURN = 0x28, 0x30, 0x15, 0x06
 FILTER = (
     (LOAD_HALF, 0, 0, 12),
@@ -160,40 +157,16 @@ class Sniffer:
     """All adverts and announcements that entered the bridge since it was made."""
 
     def __init__(self, network: Network) -> None:
-        self._socket = network.switch.socket(
-            socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)
-        )
-        code = b"".join(struct.pack("=HBBI", *step) for step in FILTER)
-        buffer = ctypes.create_string_buffer(code)
-        program = struct.pack("@HP", len(FILTER), ctypes.addressof(buffer))
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        self._socket.settimeout(0.2)  # close() does not wake a reader of a packet socket
         self._frames: list[Frame] = []
         self._changed = threading.Condition()
-        self._closed = False
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
+        self._tap = Tap(network, FILTER, self._take)
 
-    def _read(self) -> None:
-        while not self._closed:
-            try:
-                data, extra, _, origin = self._socket.recvmsg(4096, 64)
-            except TimeoutError:
-                continue
-            except OSError:
-                return
-            if origin[2] == PACKET_OUTGOING or not origin[0].startswith("port"):
-                continue
-            stamp = next((d for _, k, d in extra if k == SO_TIMESTAMPNS), None)
-            seconds, nanoseconds = struct.unpack("@ll", stamp) if stamp else (0, 0)
-            when = seconds + nanoseconds / 1e9 if stamp else time.time()
-            frame = (when, origin[0], mac_text(data[6:12]), mac_text(data[:6]))
-            found = _decode(frame, data)
-            if found is not None:
-                with self._changed:
-                    self._frames.append(found)
-                    self._changed.notify_all()
+    def _take(self, when: float, port: str, data: bytes) -> None:
+        found = _decode((when, port, mac_text(data[6:12]), mac_text(data[:6])), data)
+        if found is not None:
+            with self._changed:
+                self._frames.append(found)
+                self._changed.notify_all()
 
     @property
     def position(self) -> int:
@@ -267,6 +240,4 @@ class Sniffer:
         return "\n".join(lines)
 
     def close(self) -> None:
-        self._closed = True
-        self._thread.join(2)
-        self._socket.close()
+        self._tap.close()

@@ -5,7 +5,6 @@ that end them, seen on the bridge.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import ipaddress
 import selectors
@@ -19,24 +18,15 @@ from dataclasses import dataclass, field
 from .clients import Client
 from .namespaces import Host, Network
 from .routers import NAME_PORT
-from .sniffer import (
-    EQUAL,
-    ETH_P_ALL,
-    IPV4,
-    LOAD_BYTE,
-    LOAD_HALF,
-    PACKET_OUTGOING,
-    RETURN,
-    SO_ATTACH_FILTER,
-    SO_TIMESTAMPNS,
-)
+from .sniffer import EQUAL, IPV4, LOAD_BYTE, LOAD_HALF, RETURN
+from .tap import Tap
 
 BACKEND = ("127.0.3.1", 9000)
 TICK_SECONDS = 0.05
 RETRY_SECONDS = 0.02
 PATIENCE_SECONDS = 0.5  # a SYN that is lost is repeated after a second only
 FIN, RST = 0x01, 0x04
-SO_RCVBUFFORCE, RECEIVE_BYTES = 33, 64 << 20
+RECEIVE_BYTES = 64 << 20
 
 # (code, jump if true, jump if false, value): IPv4, TCP, no fragment, FIN or RST set.
 LOAD_INDEX, LOAD_BYTE_AT, ANY_BIT = 0xB1, 0x50, 0x45
@@ -238,48 +228,20 @@ class EndSniffer:
 
     def __init__(self, network: Network, address: str) -> None:
         self._wanted = ipaddress.ip_address(address).packed
-        self._socket = network.switch.socket(
-            socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)
-        )
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BYTES)
-        code = b"".join(struct.pack("=HBBI", *step) for step in FILTER)
-        buffer = ctypes.create_string_buffer(code)
-        program = struct.pack("@HP", len(FILTER), ctypes.addressof(buffer))
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        self._socket.settimeout(0.2)
         self.ends: list[End] = []
-        self._closed = False
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
+        self._tap = Tap(network, FILTER, self._take, RECEIVE_BYTES)
 
-    def _read(self) -> None:
-        while not self._closed:
-            try:
-                data, extra, _, origin = self._socket.recvmsg(4096, 64)
-            except TimeoutError:
-                continue
-            except OSError:
-                return
-            if origin[2] == PACKET_OUTGOING or not origin[0].startswith("port"):
-                continue
-            packet = data[14:]
-            if packet[12:16] != self._wanted:
-                continue
-            stamp = next((d for _, k, d in extra if k == SO_TIMESTAMPNS), bytes(16))
-            seconds, nanoseconds = struct.unpack("@ll", stamp)
-            segment = packet[(packet[0] & 15) * 4 :]
-            source = str(ipaddress.ip_address(packet[12:16]))
-            client_port = struct.unpack_from("!H", segment, 2)[0]
-            is_reset = bool(segment[13] & RST)
-            self.ends.append(
-                End(seconds + nanoseconds / 1e9, origin[0], source, client_port, is_reset)
-            )
+    def _take(self, when: float, port: str, data: bytes) -> None:
+        packet = data[14:]
+        if packet[12:16] != self._wanted:
+            return
+        segment = packet[(packet[0] & 15) * 4 :]
+        source = str(ipaddress.ip_address(packet[12:16]))
+        client_port = struct.unpack_from("!H", segment, 2)[0]
+        self.ends.append(End(when, port, source, client_port, bool(segment[13] & RST)))
 
     def resets(self, port: str, where: Callable[[End], bool] = lambda end: True) -> list[End]:
         return [each for each in self.ends if each.port == port and each.is_reset and where(each)]
 
     def close(self) -> None:
-        self._closed = True
-        self._thread.join(2)
-        self._socket.close()
+        self._tap.close()
