@@ -10,7 +10,8 @@ struct ConvertCommand: ParsableCommand {
     abstract: "Writes a fairlead.yaml from a haproxy.cfg and the nodes' keepalived.conf files.",
     discussion: """
       The result goes to standard output; what it could not carry, one line each, to standard \
-      error. Give the keepalived.conf of every node, so that it knows them all.
+      error. Give the keepalived.conf of every node, so that it knows them all. Several nodes' \
+      haproxy.cfg files, each in a folder of its own, must mean the same.
       """)
 
   @Option(help: "NAME:FILE, a keepalived.conf of the node of that name; once for each node.")
@@ -74,18 +75,56 @@ struct ConvertCommand: ParsableCommand {
       Console.say("\(error)")
       throw ExitCode(1)
     }
-    var proxy: ProxyConfiguration?
-    if !proxyFiles.isEmpty {
-      let result = HAProxyDialect.parse(files: proxyFiles)
-      Console.show(result.diagnostics)
-      proxy = result.configuration
-      hasFailed = hasFailed || proxy == nil
-    }
+    let proxy = ConvertCommand.proxy(proxyFiles, ofSeveralNodes: nodes.count > 1)
+    hasFailed = hasFailed || proxy == nil && !proxyFiles.isEmpty
     if hasFailed { throw ExitCode(1) }
     let conversion = NativeConversion(proxy: proxy, nodes: nodes, names: names)
     conversion.notes.forEach(Console.say)
     if conversion.document == NativeDocument() { throw ExitCode(1) }
     Console.write(NativeDialect.print(conversion.document), to: 1)
+  }
+
+  /// Of several nodes, files in folders that have nothing to do with each other are each a node's
+  /// own haproxy.cfg; otherwise all are parts of one. nil: none, or a problem that was told.
+  private static func proxy(
+    _ files: [(path: String, bytes: [UInt8])], ofSeveralNodes: Bool
+  ) -> ProxyConfiguration? {
+    func folder(_ path: String) -> String {
+      path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+    }
+    var groups: [[(path: String, bytes: [UInt8])]] = []
+    for file in files {
+      let own = folder(file.path)
+      let known = groups.firstIndex { group in
+        let other = folder(group[0].path)
+        return !ofSeveralNodes || other == own
+          || !other.isEmpty && own.hasPrefix(other) || !own.isEmpty && other.hasPrefix(own)
+      }
+      if let known { groups[known].append(file) } else { groups.append([file]) }
+    }
+    var first: (file: String, configuration: ProxyConfiguration)?
+    var isOne = true
+    for group in groups {
+      let result = HAProxyDialect.parse(files: group)
+      Console.show(result.diagnostics)
+      guard let found = result.configuration else {
+        isOne = false
+        continue
+      }
+      guard let known = first else {
+        first = (group[0].path, found)
+        continue
+      }
+      let differences = found.differences(
+        from: known.configuration, file: group[0].path, otherFile: known.file)
+      differences.forEach(Console.say)
+      guard !differences.isEmpty else { continue }
+      isOne = false
+      Console.say(
+        "\(group[0].path) and \(known.file) differ: a native file has one proxy for all nodes; "
+          + "make them the same, or convert each node by itself")
+    }
+    return isOne ? first?.configuration : nil
   }
 }
 

@@ -5,7 +5,8 @@ extension NativeConversion {
     _ proxy: ProxyConfiguration?, _ nodes: [(file: String, configuration: FailoverConfiguration)]
   ) {
     if document == NativeDocument() {
-      notes.append("nothing is left that a native file could say")
+      notes.append(
+        "nothing to convert: no frontend leads to a server, and there is no virtual address")
       return
     }
     let bytes = Array(NativeDialect.print(document).utf8)
@@ -133,7 +134,7 @@ extension NativeConversion {
   }
 
   /// Places are no difference.
-  private static func plain(_ text: String) -> String {
+  static func plain(_ text: String) -> String {
     guard text.contains("origin: ") else { return text }
     var result = ""
     var rest = text[...]

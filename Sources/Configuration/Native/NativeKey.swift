@@ -2,7 +2,8 @@
 // these are the language; the JSON Schema is tested against them.
 
 /// YAML to be printed.
-indirect enum NativeOutput: Equatable {
+/// `Sendable` is said, since working it out goes round in circles with some orders of files.
+enum NativeOutput: Equatable, Sendable {
   case scalar(String)
   case list([NativeOutput])
   case map([(String, NativeOutput)])

@@ -1,7 +1,8 @@
 """Nodes that run a virtual router each: Fairlead or keepalived, with a generated keepalived.conf.
 
 `FAILOVER_UNDER_TEST=keepalived` gives the role of Fairlead to keepalived as well, which proves
-the tests; `KEEPALIVED` names its binary.
+the tests; `KEEPALIVED` names its binary. `FAILOVER_CONVERTED=1` lets Fairlead run what `fairlead
+convert` makes of each file, which has to behave the same.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from pathlib import Path
 from . import procfs
 from .namespaces import Host
 from .netlink import Address, Monitor, Netlink
-from .process import ManagedProcess
+from .process import ManagedProcess, run
 from .proxies import FAIRLEAD
 
 KEEPALIVED = Path(os.environ.get("KEEPALIVED", "/usr/sbin/keepalived"))
 FAILOVER_UNDER_TEST = os.environ.get("FAILOVER_UNDER_TEST", "fairlead")
+CONVERTED = bool(os.environ.get("FAILOVER_CONVERTED"))
 READY_SECONDS = 10.0
 NAME_PORT = 6443  # where every node says its name
 
@@ -134,14 +136,32 @@ class Node:
         if self.kind == "fairlead":
             control = self.directory / "control.sock"
             files = [*map(str, self.extra_files), str(self.file)]
+            if self.is_converted:
+                files = ["--node", NODE_NAME, str(self.converted)]
             return [str(FAIRLEAD), "run", "--control", str(control), *files]
         pids = [f"{flag}{self.directory}/{name}.pid" for flag, name in PID_FILES]
         return [str(KEEPALIVED), "-n", "-l", "-D", "-G", "-f", str(self.file), *pids]
 
+    @property
+    def is_converted(self) -> bool:
+        return CONVERTED and self.kind == "fairlead"
+
+    @property
+    def converted(self) -> Path:
+        return self.directory / "fairlead.yaml"
+
+    def write(self, text: str) -> None:
+        self.file.write_text(text)
+        if self.is_converted:
+            words = ["convert", *map(str, self.extra_files), "--node", f"{NODE_NAME}:{self.file}"]
+            code, out, errors = run([str(FAIRLEAD), *words])
+            assert code == 0 and "needs a hand" not in errors, errors
+            self.converted.write_text(out)
+
     def start(self, text: str | None = None) -> None:
         """Start with a configuration (or the last one) and wait until it takes part."""
         if text is not None:
-            self.file.write_text(text)
+            self.write(text)
         self.process = ManagedProcess([*self.host.prefix, *self.command()])
         self.started.append(self.process)
         self.wait_for_line("fairlead is ready" if self.kind == "fairlead" else "Startup complete")
@@ -190,7 +210,7 @@ class Node:
         """SIGHUP with this file; true when the new configuration runs."""
         assert self.process is not None
         if text is not None:
-            self.file.write_text(text)
+            self.write(text)
         known = len(self.process.stderr.lines)
         self.process.signal(signal.SIGHUP)
         ends = ("reload done", "reload failed", "Reload complete")
@@ -252,6 +272,7 @@ class Node:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+NODE_NAME = "node"
 PID_FILES = (("-p", "parent"), ("-r", "vrrp"), ("-c", "checkers"), ("-b", "bfd"))
 
 
