@@ -53,6 +53,9 @@ enum ConfigurationLoader {
         proxyFiles.append(file)
       } else if KeepalivedDialect.recognises(file.bytes) {
         failoverFiles.append(file)
+      } else if [".yaml", ".yml"].contains(where: file.path.hasSuffix) {
+        // What it holds goes before how it is called; this one holds nothing known.
+        nativeFiles.append(file)
       } else if mayBeHAProxyDialect(file.bytes) {
         proxyFiles.append(file)
       } else {
@@ -67,7 +70,7 @@ enum ConfigurationLoader {
         "\(native.path): a native file describes everything; run it without other files, or make"
           + " one of them all with 'fairlead convert'")
     }
-    if let node, nativeFiles.isEmpty {
+    if let node, nativeFiles.isEmpty, loaded.problems.isEmpty {
       loaded.problems.append("--node \(node): only a native file (fairlead.yaml) has nodes")
     }
     guard loaded.problems.isEmpty else { return loaded }

@@ -91,21 +91,24 @@ private let failoverOnly = header + "virtualAddresses: [10.0.0.179/26]\n"
     ("frontends:\n  - lisen: 80\n", "2:5 frontends[0].lisen: unknown key; did you mean 'listen'?"),
     (
       "frontends: [{listen: 80}]\nservers:\n  - 10.0.0.1:80\n  - {address: 10.0.0.1}\n",
-      "4:15 servers[1].address: expected an address or a name, and a port"
+      "4:15 servers[1].address: the port is missing, such as 10.0.0.1:6443"
     ),
     ("frontends: [{listen: 80, idleTimeout: 30}]\n", "1:39 frontends[0].idleTimeout: a time needs"),
     ("nodes: &x [*x]\n", "1:8 YAML anchors and aliases are not accepted"),
-    ("a: [\n", "2:1 this is not YAML"),
+    ("a: [\n", "2:1 a value is missing here"),
     ("servers: [10.0.0.1:80]\n", "1:10 servers: 'frontends' is missing"),
     (
       header + "virtualAddresses:\n  - {address: 10.0.0.9/24, password: x, interval: 500ms}\n",
-      "5:5 virtualAddresses[0]: VRRP version 2 (with a password) carries whole seconds"
+      "5:51 virtualAddresses[0].interval: VRRP version 2 (with a password) carries"
     ),
     (
       header + "virtualAddresses: [10.0.0.9/24, 10.0.1.9/24]\n",
-      "4:19 virtualAddresses: '10.0.0.9' and '10.0.1.9' have the same router id 9"
+      "4:33 virtualAddresses[1]: '10.0.0.9' and '10.0.1.9' have the same router id 9"
     ),
-    ("frontends: [{listen: 80, backend: a}]\n", "1:13 frontends[0]: there is no backend 'a'"),
+    (
+      "frontends: [{listen: 80, backend: a}]\n",
+      "1:35 frontends[0].backend: there is no backend 'a'"
+    ),
   ]) func sentence(_ text: String, _ expected: String) {
     let result = native(text)
     let found = result.diagnostics.map { "\($0.line):\($0.column) \($0.message)" }

@@ -112,3 +112,23 @@ def test_a_new_file_is_written_and_never_over_another(tmp_path: Path) -> None:
     assert fairlead(*words, cwd=tmp_path).returncode == 1
     assert file.read_text() == text
     assert fairlead(*words, "-", cwd=tmp_path).stdout == text
+
+
+def test_a_file_is_known_by_what_it_holds_and_then_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "fairlead.yaml"
+    for text, said in (
+        ("", "fairlead.yaml: error: the file is empty"),
+        ("# later\n", "fairlead.yaml: error: the file is empty"),
+        ("nodes\n  lb-1: 10.0.0.1\n", "fairlead.yaml:1:5: error: a ':' is missing"),
+        ("kind: Pod\nspec: {}\n", "fairlead.yaml:1:1: error: this is no native file"),
+        ('{"frontend": []}\n', "fairlead.yaml:1:2: error: frontend: unknown key; did you mean"),
+    ):
+        file.write_text(text)
+        for node in ([], ["--node", "lb-1"]):
+            checked = fairlead("check", *node, file.name, cwd=tmp_path)
+            assert checked.returncode == 1, text
+            lines = checked.stderr.splitlines()
+            assert lines[0].startswith(said) and lines[-1] == "1 error found", checked.stderr
+    file.write_text((BACK / "haproxy.cfg").read_text())
+    checked = fairlead("check", file.name, cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr

@@ -3,9 +3,18 @@
 enum NativeAddress {
   /// Where to listen. A port alone listens on every IPv4 address.
   static func listening(_ reader: NativeReader, _ value: NativeValue) -> SocketAddress? {
-    if let address = listening(value.text ?? "") { return address }
+    let text = value.text ?? ""
+    if let address = listening(text) { return address }
+    let isNumber = !text.isEmpty && text.utf8.allSatisfy { (48...57).contains($0) }
+    let problem =
+      isNumber
+      ? noPort(text)
+      : portProblem(text)
+        ?? split(text).map { "expected a numeric address or '*' to listen on, not '\($0.0)'" }
     reader.report(
-      at: value, "expected an address and a port to listen on, such as 0.0.0.0:6443 or '[::]:6443'")
+      at: value,
+      problem
+        ?? "expected an address and a port to listen on, such as 0.0.0.0:6443 or '[::]:6443'")
     return nil
   }
 
@@ -19,14 +28,17 @@ enum NativeAddress {
   }
 
   static func server(_ reader: NativeReader, _ value: NativeValue) -> Server.Endpoint? {
-    if let (host, port) = split(value.text ?? "") {
+    let text = value.text ?? ""
+    if let (host, port) = split(text) {
       if let address = IPAddress(host), !address.isUnspecified {
         return Server.Endpoint(host: .ip(address), port: .fixed(port))
       }
       if isName(host) { return Server.Endpoint(host: .name(host), port: .fixed(port)) }
     }
     reader.report(
-      at: value, "expected an address or a name, and a port, such as 10.0.0.21:6443")
+      at: value,
+      portProblem(text) ?? split(text).map { "'\($0.0)' is no address of a server" }
+        ?? "expected an address or a name, and a port, such as 10.0.0.21:6443")
     return nil
   }
 
@@ -37,6 +49,27 @@ enum NativeAddress {
     case .name(let name): return "\(name):\(port)"
     default: return ""
     }
+  }
+
+  private static func noPort(_ text: String) -> String { "'\(text)' is no port from 1 to 65535" }
+
+  /// What keeps `split` from finding a port; nil when it is nothing of the usual.
+  private static func portProblem(_ text: String) -> String? {
+    guard !text.isEmpty, split(text) == nil else { return nil }
+    if let scheme = text.range(of: "://") {
+      return "an address and a port only, without '\(text[..<scheme.upperBound])'"
+    }
+    let colons = text.utf8.count { $0 == 58 }
+    if colons > 1, !text.hasPrefix("[") {
+      return "an IPv6 address with a port needs brackets and quotes, such as '[fd00::1]:6443'"
+    }
+    if colons == 0 || text.hasSuffix("]") {
+      let isHost = colons > 0 || IPAddress(text) != nil || isName(text)
+      return isHost ? "the port is missing, such as \(text):6443" : nil
+    }
+    let port = text[text.index(after: text.lastIndex(of: ":") ?? text.startIndex)...]
+    let isValid = HAProxyUnits.integer(String(port), in: 1...65535) != nil
+    return isValid ? nil : noPort(String(port))
   }
 
   /// The host without brackets, and the port, 1...65535.
@@ -89,7 +122,7 @@ enum NativeAddress {
     let most = address.family == .v4 ? 32 : 128
     guard parts.count == 2 else { return (address, UInt8(most)) }
     guard let length = HAProxyUnits.integer(parts[1], in: 1...most) else {
-      reader.report(at: value, "the prefix length is 1 to \(most)")
+      reader.report(at: value, "the prefix length is a number from 1 to \(most)")
       return nil
     }
     return (address, UInt8(length))

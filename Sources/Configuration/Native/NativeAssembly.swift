@@ -97,6 +97,8 @@ struct NativeAssembly {
       let family = address.addresses.first?.address.family
     else { return nil }
     guard let interface = interface(address, node) else {
+      // The same would be said of the other addresses.
+      guard !reader.hasErrors else { return nil }
       reader.report(
         line: 0, column: 0,
         "virtual address '\(address.effectiveName)': no interface of this machine has an address "

@@ -21,9 +21,12 @@ public enum NativeDialect {
             message: "a second native file: \(file.path) already describes everything")
         })
     }
-    let text = String(decoding: file.bytes, as: UTF8.self)
+    // A byte order mark, as some editors write it.
+    let mark: [UInt8] = [0xef, 0xbb, 0xbf]
+    let bytes = file.bytes.starts(with: mark) ? Array(file.bytes.dropFirst(3)) : file.bytes
+    let text = String(decoding: bytes, as: UTF8.self)
     let reader = NativeReader(file: file.path, text: text)
-    guard let root = NativeText.compose(file.bytes, text, reader) else {
+    guard let root = NativeText.compose(bytes, text, reader) else {
       return NativeParseResult(diagnostics: reader.diagnostics)
     }
     let parser = NativeParser(reader: reader)
@@ -40,7 +43,11 @@ public enum NativeDialect {
         result.document = document
       }
     }
-    result.diagnostics = reader.diagnostics
+    // In the order of the file, whatever was read first.
+    result.diagnostics = reader.diagnostics.enumerated().sorted {
+      ($0.element.line, $0.element.column, $0.offset)
+        < ($1.element.line, $1.element.column, $1.offset)
+    }.map(\.element)
     return result
   }
 

@@ -99,7 +99,7 @@ public struct NativeVirtualAddress: Equatable, Sendable {
       NativeKey(
         "routerID", \.routerID, read: { $0.integer($1, in: 1...255).map { UInt8($0) } },
         print: { $0.map { .scalar(String($0)) } }),
-      .word("interface", \.interface),
+      .interface("interface", \.interface),
       NativeKey("nodes", \.nodes, read: readMembers, print: printMembers),
       NativeKey(
         "interval", \.interval,
@@ -162,6 +162,10 @@ public struct NativeVirtualAddress: Equatable, Sendable {
       }
     } else {
       for element in reader.elements(value) {
+        if element.node.mapping != nil {
+          reader.report(at: element, "nodes with priorities are a mapping, without '-'")
+          return nil
+        }
         guard let name = reader.name(element) else { continue }
         if members.contains(where: { $0.node == name }) {
           reader.report(at: element, "node '\(name)' is already there")
@@ -201,7 +205,7 @@ extension NativeNode {
           let items = addresses.map { NativeOutput.scalar("\($0)") }
           return items.count == 1 ? items[0] : .list(items)
         }),
-      .word("interface", \.interface),
+      .interface("interface", \.interface),
       NativeKey(
         "staticAddresses", \.staticAddresses, read: NativeVirtualAddress.readExtra,
         print: NativeVirtualAddress.printExtra),

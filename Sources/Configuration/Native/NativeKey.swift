@@ -36,6 +36,20 @@ struct NativeKey<Target> {
     Self(name, path, read: { $0.string($1) }, print: { $0.map { .scalar($0) } })
   }
 
+  /// The name of a network interface.
+  static func interface(_ name: String, _ path: WritableKeyPath<Target, String?>) -> Self {
+    Self(
+      name, path,
+      read: { reader, value in
+        guard let text = reader.string(value) else { return nil }
+        if text.utf8.count < 16, !text.utf8.contains(where: { $0 <= 32 || $0 == 47 }) {
+          return .some(text)
+        }
+        reader.report(at: value, "an interface name has at most 15 bytes, no blanks and no '/'")
+        return nil
+      }, print: { $0.map { .scalar($0) } })
+  }
+
   static func flag(_ name: String, _ path: WritableKeyPath<Target, Bool>) -> Self {
     Self(name, path, read: { $0.bool($1) }, print: { .scalar($0 ? "true" : "false") })
   }

@@ -28,7 +28,7 @@ struct NativeFrontend {
         print: NativeDefaults.printKeepalive),
       .number("maxConnections", \.model.maxconn, 1...10_000_000),
       .flag("acceptProxy", \.bind.acceptProxy),
-      .word("interface", \.bind.interface),
+      .interface("interface", \.bind.interface),
       .optionalTime("closeTimeout", \.model.timeoutClientFin),
       .number("backlog", \.model.backlog, 1...10_000_000),
       .number("sessionsPerSecond", \.model.sessionRateLimit, 1...10_000_000),

@@ -31,10 +31,18 @@ final class NativeReader {
 
   init(file: String, text: String) {
     self.file = file
-    lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    // As the YAML parser counts lines: a carriage return belongs to their end.
+    lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
   }
 
-  var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
+  /// Errors found so far. What would only follow from one of them is not said as well.
+  private(set) var errorCount = 0
+  var hasErrors: Bool { errorCount > 0 }
+
+  /// One line of the file, without its end; empty beyond the last one.
+  func source(_ line: Int) -> String {
+    lines.indices.contains(line - 1) ? String(lines[line - 1]) : ""
+  }
 
   func report(_ severity: Diagnostic.Severity = .error, at value: NativeValue, _ message: String) {
     let path = value.path.isEmpty ? "" : value.path + ": "
@@ -48,8 +56,9 @@ final class NativeReader {
     _ severity: Diagnostic.Severity = .error, line: Int, column: Int, length: Int = 1,
     _ message: String
   ) {
-    guard diagnostics.count < 1000 else { return }
-    let source = lines.indices.contains(line - 1) ? String(lines[line - 1]) : ""
+    if severity == .error { errorCount += 1 }
+    guard diagnostics.count < 1000 || (severity == .error && errorCount == 1) else { return }
+    let source = source(line)
     let before = String(String.UnicodeScalarView(source.unicodeScalars.prefix(max(0, column - 1))))
     diagnostics.append(
       Diagnostic(
@@ -61,10 +70,18 @@ final class NativeReader {
 
   // MARK: structure
 
-  /// The entries of a mapping in file order; a key that comes twice is an error.
-  func entries(_ value: NativeValue) -> [(key: String, place: NativeValue, value: NativeValue)] {
+  /// The entries of a mapping in file order; a key that comes twice is an error. `known` are the
+  /// keys that are expected, if there are such.
+  func entries(
+    _ value: NativeValue, known: [String] = []
+  ) -> [(key: String, place: NativeValue, value: NativeValue)] {
     guard let mapping = value.node.mapping else {
-      if !value.isEmpty { report(at: value, "expected 'key: value' lines") }
+      if let key = NativeReader.keyWithoutBlank(value.text ?? "", known) {
+        report(at: value, "a blank is missing after '\(key):'")
+      } else if !value.isEmpty {
+        let found = value.node.sequence == nil ? "" : ", found a list"
+        report(at: value, "expected 'key: value' lines" + found)
+      }
       return []
     }
     var seen: Set<String> = []
@@ -102,7 +119,7 @@ final class NativeReader {
   func read<Target>(
     _ value: NativeValue, into target: inout Target, with keys: [NativeKey<Target>]
   ) {
-    for (name, place, value) in entries(value) {
+    for (name, place, value) in entries(value, known: keys.map(\.name)) {
       guard let key = keys.first(where: { $0.name == name }) else {
         unknown(name, at: place, among: keys.map(\.name))
         continue
@@ -116,6 +133,10 @@ final class NativeReader {
   }
 
   func unknown(_ name: String, at place: NativeValue, among known: [String]) {
+    if let key = NativeReader.keyWithoutBlank(name, known) {
+      report(at: place, "a blank is missing after '\(key):'")
+      return
+    }
     let hint: String
     if let nearest = Spelling.nearest(to: name, among: known) {
       hint = "; did you mean '\(nearest)'?"
@@ -123,6 +144,13 @@ final class NativeReader {
       hint = "; known here: " + known.joined(separator: ", ")
     }
     report(at: place, "unknown key" + hint)
+  }
+
+  /// The key of `key:value`, which YAML takes for one word.
+  private static func keyWithoutBlank(_ text: String, _ known: [String]) -> String? {
+    guard let colon = text.firstIndex(of: ":") else { return nil }
+    let key = String(text[..<colon])
+    return known.contains(key) ? key : nil
   }
 
   // MARK: scalars
@@ -180,15 +208,17 @@ final class NativeReader {
       report(at: value, "a time needs its unit: \(text)ms, \(text)s, \(text)m or \(text)h")
       return nil
     }
-    switch HAProxyUnits.time(text) {
-    case .value(let time) where range.contains(time): return time
-    case .value:
-      report(
-        at: value,
-        "expected a time from \(HAProxyUnits.print(range.lowerBound)) to "
-          + HAProxyUnits.print(range.upperBound))
-    case .doubtful(_, let message), .wrong(let message): report(at: value, message)
+    if case .value(let time) = HAProxyUnits.time(text), range.contains(time) { return time }
+    let unit = text.drop { ("0"..."9").contains($0) }
+    guard unit.count < text.count, ["", "us", "ms", "s", "m", "h", "d"].contains(unit) else {
+      report(at: value, "expected a time such as 500ms, 30s, 5m or 2h, in whole numbers")
+      return nil
     }
+    let most = range.upperBound
+    report(
+      at: value,
+      "expected a time from \(HAProxyUnits.print(range.lowerBound)) to "
+        + (most == NativeLimits.times.upperBound ? "24d" : HAProxyUnits.print(most)))
     return nil
   }
 

@@ -21,30 +21,11 @@ enum NativeText {
       }
       return NativeValue(node: root, path: "")
     } catch let error as YamlError {
-      report(error, reader)
+      NativeYAMLError.report(error, reader)
     } catch {
       reader.report(line: 0, column: 0, "this is not YAML: \(error)")
     }
     return nil
-  }
-
-  private static func report(_ error: YamlError, _ reader: NativeReader) {
-    switch error {
-    case .scanner(let context, let problem, let mark, _),
-      .parser(let context, let problem, let mark, _),
-      .composer(let context, let problem, let mark, _):
-      let place = context.map { " (\($0.text.split(separator: "\n").first ?? ""))" } ?? ""
-      reader.report(line: mark.line, column: mark.column, "this is not YAML: \(problem)\(place)")
-    case .duplicatedKeysInMapping(let keys, let context):
-      let names = keys.map { "'\($0)'" }.joined(separator: ", ")
-      reader.report(
-        line: context.mark.line, column: context.mark.column,
-        "a key stands twice in this mapping: \(names)")
-    case .reader(let problem, _, _, _):
-      reader.report(line: 0, column: 0, "this is not YAML: \(problem)")
-    default:
-      reader.report(line: 0, column: 0, "this is not YAML")
-    }
   }
 
   /// Looks for anchors, aliases and nesting before the YAML parser, which recurses, sees them.
