@@ -39,10 +39,21 @@ struct CheckCommand: ParsableCommand {
     if printsResult {
       if let proxy = halves.proxy { Console.write(HAProxyDialect.print(proxy), to: 1) }
       if let failover = halves.failover { Console.write(KeepalivedDialect.print(failover), to: 1) }
+      if loaded.document != nil { Console.print(CheckCommand.words(halves.http)) }
     } else {
       let warnings = loaded.diagnostics.contains { $0.severity == .warning }
       Console.print("Configuration file is valid" + (warnings ? " (with warnings)" : ""))
     }
     if loaded.hasFailoverWarnings { throw ExitCode(2) }
+  }
+
+  /// A comment: neither haproxy.cfg nor keepalived.conf has words for it.
+  private static func words(_ http: HTTPSettings?) -> String {
+    guard let http else { return "# fairlead.yaml: no dashboard (http: none)" }
+    var words = "# fairlead.yaml: dashboard at \(http.effectiveAddress)"
+    words += http.address == nil ? ", if it is free" : ""
+    words += http.certificate == nil ? "" : ", with TLS"
+    words += http.readsNeedToken ? "; nothing without the token" : "; reading needs no token"
+    return words + (http.token == nil ? ", nothing can be changed (http)" : " (http)")
   }
 }

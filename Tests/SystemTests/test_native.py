@@ -132,3 +132,18 @@ def test_a_file_is_known_by_what_it_holds_and_then_by_its_name(tmp_path: Path) -
     file.write_text((BACK / "haproxy.cfg").read_text())
     checked = fairlead("check", file.name, cwd=tmp_path)
     assert checked.returncode == 0, checked.stderr
+
+
+def test_print_tells_what_the_other_dialects_cannot(tmp_path: Path) -> None:
+    file = tmp_path / "fairlead.yaml"
+    token = "0123456789abcdef"
+    for http, said in (
+        ("", "at 127.0.0.1:9600, if it is free; reading needs no token, nothing can be changed"),
+        ("http: none\n", "no dashboard (http: none)"),
+        (f"http: {{token: {token}}}\n", "nothing without the token (http)"),
+    ):
+        file.write_text("frontends: [{listen: 6443}]\nservers: [10.0.0.1:6443]\n" + http)
+        printed = fairlead("check", "--print", file.name, cwd=tmp_path)
+        last = printed.stdout.splitlines()[-1]
+        assert last.startswith("# fairlead.yaml: ") and said in last, printed.stdout
+        assert token not in printed.stdout

@@ -16,6 +16,14 @@ extension KeepalivedPrinter {
     case .never: line("nopreempt")
     case .delayed(let delay): time("preempt_delay", delay)
     }
+    if let following = router.following {
+      // keepalived has no words for it.
+      let wait = HAProxyUnits.print(following.preemptDelay)
+      line(
+        "# fairlead.yaml: gives way while only another node's proxy reaches servers (followsProxy)"
+          + (router.preemption == .never
+            ? "" : "; takes the address from a healthy node after \(wait) (preemptDelay)"))
+    }
     if let password = router.password {
       open("authentication")
       line("auth_type PASS")
