@@ -17,7 +17,11 @@ public struct NativeTexts {
     "check: {type: tcp}", "check: false", "check: true", "check: {type: http, path: /healthz}",
     "check: {live: false}", "check: {live: true, drainOver: 5s}", "check: {hedgeAfter: 0}",
     "check: {timeout: 0, rise: 9}", "check: {path: /x, live: /y}", "check: {type: tls, port: 9}",
-    "check: {expect: 200-299}",
+    "check: {expect: 200-299}", "check: {type: handshake, caFile: /a, verifyHost: b, alpn: h2}",
+    "check: {type: tcp, rules: ['send \"a\\r\\n\\$4\"', 'expect ! rstring ^E', connect]}",
+    "check: {type: http, rules: [disable-on-404, connect ssl, 'send meth GET', expect status 200]}",
+    "check: {type: tls, rules: [send-binary 00ff, expect binary 0]}",
+    "check: {sendProxy: v2, address: 10.0.0.9, port: false, certificate: /c}",
   ]
 
   private static let tracking = [
@@ -31,6 +35,23 @@ public struct NativeTexts {
     "none", "127.0.0.1:9", "{}", "{listen: \"[::1]:9600\"}", "{public: true}",
     "{token: 0123456789abcdef, public: true}", "{listen: 10.0.0.1:80, token: \"true-true-true-x\"}",
     "{tls: {certificate: /a, key: \"/b c\"}, token: 0123456789abcdef}",
+  ]
+
+  private static let logs = [
+    "false", "{tag: a b, early: true}", "{sessions: failed, format: '%ci:%cp 100%% %{+Q}b'}",
+    "{format: basic, emptySessions: true}", "{targets: [fd@3, {to: logs.example:514, length: 90}]}",
+    "{targets: {to: /dev/log, sample: '1,3-4:10', minimumLevel: err}, failedAsErrors: true}",
+  ]
+
+  private static let listeners = [
+    "unix@/run/x", "[abns@x, fd@5]", "[{address: 10.0.0.1:9000-9003, maxConnections: 9}]",
+    "{address: ['[::]:81', '*:81'], family: v6only, mode: 660, fastOpen: true}",
+    "[{address: 82, interface: false, maxSegmentSize: -9, name: x}, 83]", "10.0.0.1:9-1",
+  ]
+
+  private static let resolvers = [
+    "{nameservers: 10.0.0.53}", "{resolvConf: true, holdObsolete: 0}", "{}",
+    "{nameservers: ['[::1]:5353', 10.0.0.1], retries: 1, retryTimeout: 0, holdValid: 9s}",
   ]
 
   public mutating func next() -> [UInt8] {
@@ -85,12 +106,19 @@ public struct NativeTexts {
     if random.below(6) == 0 { text += random.pick(NativeTexts.tracking) + "\n" }
     text += "frontends:\n  - listen: \"\(random.pick(["0.0.0.0:6443", "[::]:80", "*:443"]))\"\n"
     if random.below(3) == 0 { text += "    closeTimeout: 3s\n    backlog: 9\n" }
+    if random.below(4) == 0 { text += "    log: \(random.pick(NativeTexts.logs))\n" }
+    if random.below(4) == 0 {
+      text += "  - name: other\n    listen: \(random.pick(NativeTexts.listeners))\n"
+    }
+    if random.below(3) == 0 { text += "resolvers: {dns: \(random.pick(NativeTexts.resolvers))}\n" }
     text += "servers:\n"
     for number in 0...random.below(3) {
       text += "  - {name: s\(number), address: 10.0.0.\(number + 1):6443"
       for option in [
         "weight: 3", "backup: true", "slowStart: 5s", "sendProxy: v2", "check: false",
         "tcpUserTimeout: 0", "maxQueue: 4", "closeSessionsWhenDown: true",
+        "source: 10.0.0.9", "source: {interface: eth1}", "resolvers: dns", "initAddress: [none]",
+        "track: s0", "track: kubernetes-apiserver/s1",
         "check: {live: false}", "check: {live: /alive, fall: 2}", "check: {drainOver: 0}",
       ] where random.below(5) == 0 { text += ", \(option)" }
       text += "}\n"

@@ -103,67 +103,82 @@ import Testing
     for note in notes { #expect(expected.contains { note.contains($0) }, "\(note)") }
   }
 
-  @Test(arguments: Fixtures.files) func proxiesAreCarriedOrNamed(_ file: URL) throws {
+  /// Everything that leads somewhere is carried, and nothing but the rest is named.
+  @Test(arguments: Fixtures.files) func proxiesAreCarried(_ file: URL) throws {
     let source = HAProxyDialect.parse(
       files: [(file.path, try Fixtures.bytes(file))], environment: Fixtures.environment)
-    guard let wanted = source.configuration else { return }
-    let conversion = NativeConversion(proxy: wanted, nodes: [])
-    let notes = conversion.notes
-    func expectNamed(_ what: String, _ labels: [String]) {
-      for label in labels {
-        let isNamed = notes.contains { $0.contains(what) && $0.contains(label) }
-        #expect(isNamed, "\(what): \(label) is lost: \(notes)")
-      }
+    guard let original = source.configuration else { return }
+    let conversion = NativeConversion(proxy: original, nodes: [])
+    var wanted = original.plain
+    var named: [String] = []
+    if original.global.user != nil || original.global.chroot != nil { named.append("user, group") }
+    wanted.backends.removeAll { backend in
+      if backend.servers.isEmpty { named.append("backend \(backend.name) is not carried") }
+      return backend.servers.isEmpty
     }
-    guard conversion.document.proxy != nil else {
-      for frontend in wanted.frontends { expectNamed("frontend \(frontend.name)", ["not carried"]) }
-      return
+    let known = wanted.backends.map(\.name)
+    wanted.frontends.removeAll { frontend in
+      let leads = frontend.defaultBackend.map { known.contains($0) } ?? false
+      if !leads { named.append("frontend \(frontend.name) is not carried") }
+      return !leads
     }
+    if wanted.frontends.isEmpty { named.append("nothing is left") }
+    #expect(conversion.notes.count == named.count, "\(conversion.notes)")
+    for (note, name) in zip(conversion.notes, named) { #expect(note.contains(name)) }
+    guard !wanted.frontends.isEmpty else { return }
     let result = parsed(conversion, nil)
-    let errors = result.diagnostics.filter { $0.severity == .error }
-    #expect(errors == [], "\(errors.map(\.message))")
-    let got = try #require(result.proxy)
-    expectNamed("global", differing(wanted.global, got.global))
-    if !wanted.resolvers.isEmpty { expectNamed("resolvers", ["not carried"]) }
-    for frontend in wanted.frontends {
-      guard let made = got.frontends.first(where: { $0.name == frontend.name }) else {
-        expectNamed("frontend \(frontend.name)", ["not carried"])
-        continue
-      }
-      // A list of addresses on one line is one line each here.
-      let labels = differing(frontend, made).filter { $0 != "binds" }
-      expectNamed("frontend \(frontend.name)", labels)
-      let addresses = frontend.binds.flatMap(\.addresses)
-      if addresses != made.binds.flatMap(\.addresses) {
-        expectNamed("frontend \(frontend.name)", ["not carried"])
-      }
+    #expect(result.diagnostics == [])
+    #expect(result.proxy?.plain == wanted)
+  }
+
+  /// What is told from equal is equal in what it does.
+  @Test func onlyWhatHasNoEffectIsPlain() throws {
+    func plain(_ check: String, _ server: String) throws -> Backend {
+      let text = """
+        backend b
+          mode tcp
+          option httpchk
+          \(check)
+          server a 10.0.0.1:1 check \(server)
+
+        """
+      let result = HAProxyDialect.parse(files: [("h", Array(text.utf8))], environment: [:])
+      return try #require(result.configuration?.plain.backends.first)
     }
-    for backend in wanted.backends {
-      guard let made = got.backend(named: backend.name) else {
-        expectNamed("backend \(backend.name)", ["not carried"])
-        continue
-      }
-      var backend = backend
-      if backend.check == .script([]) { backend.check = .connect }
-      let labels = differing(backend, made).filter { $0 != "servers" }
-      for label in labels {
-        let isNamed = notes.contains {
-          $0.contains("backend \(backend.name)") && $0.contains(label)
-        }
-        #expect(isNamed, "\(backend.name).\(label) is lost: \(notes)")
-      }
-      for server in backend.servers {
-        let what = "server \(backend.name)/\(server.name)"
-        if let other = made.servers.first(where: { $0.name == server.name }) {
-          let isCheck = notes.contains {
-            $0.contains("backend \(backend.name): its check is not carried")
-          }
-          expectNamed(what, differing(server, other).filter { $0 != "check" || !isCheck })
-        } else {
-          expectNamed(what, ["not carried"])
-        }
-      }
+    let rule = "http-check connect ssl"
+    let option = try plain("", "check-ssl verify none")
+    #expect(try plain(rule, "verify none") == option)
+    #expect(try plain(rule + " alpn h2", "verify none") != option)
+    #expect(try plain(rule, "verify required ca-file /a") != option)
+    let named = try plain(rule, "check-ssl verify none check-sni a")
+    #expect(named.check != option.check, "the rule sends no name, and a check of the server does")
+    #expect(try plain(rule, "verify none check-send-proxy").check != option.check)
+  }
+
+  @Test func unknownRulesAreNamedWhereTheyStand() {
+    let text = """
+      frontends: [{listen: 80}]
+      servers: ["10.0.0.1:1"]
+      check:
+        type: tcp
+        rules:
+          - 'send "a\\r\\n"'
+          - expct string b
+          - expect rstring (
+
+      """
+    let options = NativeOptions(hostName: "")
+    func said(_ text: String) -> [String] {
+      NativeDialect.parse(files: [("f", Array(text.utf8))], options: options).diagnostics
+        .map { "\($0.line):\($0.column) \($0.message)" }
     }
+    let found = said(text)
+    #expect(found.count == 2, "\(found)")
+    #expect(
+      found.first?.hasPrefix("7:7 check.rules[1]: 'tcp-check' only supports") == true, "\(found)")
+    #expect(found.last?.hasPrefix("8:7 check.rules[2]: regular expression") == true)
+    let http = said(text.replacingOccurrences(of: "type: tcp", with: "type: http"))
+    #expect(http.first?.hasPrefix("6:7 check.rules[0]: ") == true, "\(http)")
   }
 }
 

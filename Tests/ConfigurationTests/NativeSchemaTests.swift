@@ -39,6 +39,12 @@ import Testing
     #expect(keys(definitions["http"]) == Set(NativeHTTP.keys.map(\.name)))
     let http = (definitions["http"] as? [String: Any])?["properties"] as? [String: Any]
     #expect(keys(http?["tls"]) == Set(NativeHTTP.tlsKeys.map(\.name)))
+    #expect(keys(definitions["listen"]) == Set(NativeListen.keys.map(\.name)))
+    #expect(keys(definitions["log"]) == Set(NativeAccessLog.keys.map(\.name)))
+    #expect(keys(definitions["backendLog"]) == Set(NativeBackendLog.keys.map(\.name)))
+    #expect(keys(definitions["resolvers"]) == Set(NativeResolvers.keys.map(\.name)))
+    let source = (definitions["source"] as? [String: Any])?["anyOf"] as? [Any]
+    #expect(keys(source?.last) == Set(NativeAddress.sourceKeys.map(\.name)))
     let keepalive = (definitions["keepalive"] as? [String: Any])?["anyOf"] as? [Any]
     #expect(keys(keepalive?.last) == Set(NativeDefaults.keepaliveKeys.map(\.name)))
   }

@@ -28,7 +28,7 @@ extension HAProxyPrinter {
   }
 
   static func words(_ bind: Bind) -> [String] {
-    var words = [addresses(bind.addresses)]
+    var words = [addresses(bind.addresses).joined(separator: ",")]
     if let name = bind.name { words += ["name", name] }
     if let name = bind.interface { words += ["interface", name] }
     switch bind.familyMode {
@@ -51,8 +51,8 @@ extension HAProxyPrinter {
     return words
   }
 
-  /// Addresses separated by commas, consecutive ports as ranges.
-  private static func addresses(_ list: [SocketAddress]) -> String {
+  /// Addresses as texts, consecutive ports as ranges.
+  static func addresses(_ list: [SocketAddress]) -> [String] {
     var parts: [String] = []
     var index = 0
     while index < list.count {
@@ -70,7 +70,7 @@ extension HAProxyPrinter {
       let text = list[index - 1 - Int(last - first)].description
       parts.append(last == first ? text : "\(text)-\(last)")
     }
-    return parts.joined(separator: ",")
+    return parts
   }
 
   static func word(_ balance: Balance) -> String {

@@ -35,6 +35,7 @@ enum NativeAddress {
       }
       if isName(host) { return Server.Endpoint(host: .name(host), port: .fixed(port)) }
     }
+    if let endpoint = unusual(value.text ?? "") { return endpoint }
     reader.report(
       at: value,
       portProblem(text) ?? split(text).map { "'\($0.0)' is no address of a server" }
@@ -42,12 +43,19 @@ enum NativeAddress {
     return nil
   }
 
-  static func print(_ endpoint: Server.Endpoint) -> String {
-    guard case .fixed(let port) = endpoint.port else { return "" }
-    switch endpoint.host {
-    case .ip(let address): return SocketAddress.ip(address, port: port).description
-    case .name(let name): return "\(name):\(port)"
-    default: return ""
+  /// A socket (`unix@/run/x`, `abns@x`), the client's own port and an offset (`10.0.0.1:+0`), or
+  /// the address the client asked for (`*:6443`).
+  private static func unusual(_ text: String) -> Server.Endpoint? {
+    guard case .value(let parts) = AddressText.read(text),
+      case .value(let found) = parts.server(text)
+    else { return nil }
+    let endpoint = Server.Endpoint(host: found.host, port: found.port)
+    switch (parts.host, parts.port) {
+    case (.unix, _), (.abstract, _): return endpoint
+    case (.any, .range) where text.hasPrefix("*"), (.any, .offset) where text.hasPrefix("*"):
+      return endpoint
+    case (.ip, .offset), (.name, .offset): return endpoint
+    default: return nil
     }
   }
 
@@ -72,9 +80,67 @@ enum NativeAddress {
     return isValid ? nil : noPort(String(port))
   }
 
+  static func print(_ endpoint: Server.Endpoint) -> String {
+    let host = HAProxyPrinter.word(endpoint.host)
+    switch (endpoint.host, endpoint.port) {
+    case (.unix, _), (.abstract, _): return host
+    case (_, .fixed(let port)): return "\(host):\(port)"
+    case (_, .offset(let offset)): return "\(host):\(offset < 0 ? "" : "+")\(offset)"
+    }
+  }
+
+  // MARK: sources
+
+  static func source(_ reader: NativeReader, _ value: NativeValue) -> SourceAddress?? {
+    var source = SourceAddress(address: nil)
+    guard value.node.mapping != nil else {
+      source.address = local(reader, value) ?? nil
+      return .some(source)
+    }
+    reader.read(value, into: &source, with: sourceKeys)
+    if source.address == nil, source.interface == nil, !reader.hasErrors {
+      reader.report(at: value, "'address' or 'interface' is missing")
+    }
+    return .some(source)
+  }
+
+  static var sourceKeys: [NativeKey<SourceAddress>] {
+    [
+      NativeKey("address", \.address, read: local, print: { $0.map { .scalar(sourceText($0)) } }),
+      .word("interface", \.interface),
+    ]
+  }
+
+  static func printSource(_ source: SourceAddress?) -> NativeOutput? {
+    guard let source else { return nil }
+    if source.interface == nil, let address = source.address {
+      return .scalar(sourceText(address))
+    }
+    return .map(NativePrinter.pairs(source, SourceAddress(address: nil), sourceKeys))
+  }
+
+  private static func sourceText(_ address: SocketAddress) -> String {
+    if case .ip(let ip, port: 0) = address { return ip.description }
+    return address.description
+  }
+
+  /// An own address, with a port or, better, without.
+  private static func local(_ reader: NativeReader, _ value: NativeValue) -> SocketAddress?? {
+    let text = value.text ?? ""
+    if let address = IPAddress(text) { return .some(.ip(address, port: 0)) }
+    if case .value(let parts) = AddressText.read(text), case .ip = parts.host,
+      case .value(let address) = parts.numeric(text, defaultPort: 0)
+    {
+      return .some(address)
+    }
+    reader.report(at: value, "expected a numeric address of this machine, such as 10.0.0.9")
+    return nil
+  }
+
   /// The host without brackets, and the port, 1...65535.
   private static func split(_ text: String) -> (String, UInt16)? {
-    guard let colon = text.utf8.lastIndex(of: 58),
+    guard let colon = text.utf8.lastIndex(of: 58), text.utf8.last.map({ $0 != 58 }) ?? false,
+      (48...57).contains(text.utf8[text.utf8.index(after: colon)]),
       let port = HAProxyUnits.integer(String(text[text.index(after: colon)...]), in: 1...65535)
     else { return nil }
     var host = String(text[..<colon])

@@ -2,7 +2,7 @@
 
 /// A check of the native file. Its defaults fit a Kubernetes API server.
 struct NativeCheck: Equatable {
-  enum Kind: String, CaseIterable { case https, http, tls, tcp }
+  enum Kind: String, CaseIterable { case https, http, tls, tcp, handshake }
   var kind: Kind = .https
   var path = "/readyz"
   var method = "GET"
@@ -21,6 +21,17 @@ struct NativeCheck: Equatable {
   var timing = NativeCheck.defaultTiming
   var caFile: String?
   var serverName: String?
+  /// A name that the certificate must have; for this alone `serverName` is not enough.
+  var verifyHost: String?
+  var alpn: [String] = []
+  /// Client certificate and key, one PEM file.
+  var certificate: String?
+  /// The PROXY header of checks.
+  var sendProxy: SendProxy = .asServer
+  /// In place of path, method, host, httpVersion and expect.
+  var rules: [String]?
+  /// What `rules` mean; nil without them.
+  var ruled: CheckMethod?
   var live = Live.usual
   /// Within the shutdown delay that API servers are usually given, and slow enough that clients
   /// come back one by one.
@@ -32,6 +43,12 @@ struct NativeCheck: Equatable {
     case usual
     case off
     case path(String)
+  }
+
+  enum SendProxy: Equatable {
+    /// As sessions send it, unless the check goes to another address or port.
+    case asServer
+    case own(ProxyProtocolVersion?)
   }
 
   private static var defaultTiming: ServerCheck {
@@ -70,11 +87,45 @@ struct NativeCheck: Equatable {
       .number("fall", \.timing.fall, 1...1000),
       NativeKey(
         "port", \.timing.port,
-        read: { $0.integer($1, in: 1...65535).map { UInt16($0) } },
-        print: { $0.map { .scalar(String($0)) } }),
-      .word("caFile", \.caFile),
-      .word("serverName", \.serverName),
+        read: {
+          $1.text == "false"
+            ? .some(nil) : $0.integer($1, in: 1...65535).map { .some(UInt16($0)) }
+        }, print: { .scalar($0.map { String($0) } ?? "false") }),
+      NativeKey(
+        "address", \.timing.address, read: readAddress,
+        print: { .scalar($0.map(HAProxyPrinter.word) ?? "false") }),
+      NativeKey(
+        "sendProxy", \.sendProxy, read: { $0.choice($1, sendProxies) },
+        print: { value in sendProxies.first { $0.1 == value }.map { .scalar($0.0) } }),
+      .wordOrFalse("caFile", \.caFile),
+      .wordOrFalse("serverName", \.serverName),
+      .wordOrFalse("verifyHost", \.verifyHost),
+      .words("alpn", \.alpn),
+      .wordOrFalse("certificate", \.certificate),
+      NativeKey(
+        "rules", \.rules, read: NativeCheckRules.read,
+        print: { $0.map { .list($0.map { .scalar($0) }) } }),
     ]
+  }
+
+  private static let sendProxies: [(String, SendProxy)] = [
+    ("server", .asServer), ("v1", .own(.v1)), ("v2", .own(.v2)), ("false", .own(nil)),
+  ]
+
+  private static func readAddress(_ reader: NativeReader, _ value: NativeValue) -> ServerHost?? {
+    let text = value.text ?? ""
+    if text == "false" { return .some(nil) }
+    if let address = IPAddress(text), !address.isUnspecified { return .some(.ip(address)) }
+    if case .value(let parts) = AddressText.read(text), parts.port == .none,
+      case .value(let target) = parts.server(text)
+    {
+      switch target.host {
+      case .ip, .name, .unix: return .some(target.host)
+      case .abstract, .clientDestination: break
+      }
+    }
+    reader.report(at: value, "expected an address, a name or a socket's path, without a port")
+    return nil
   }
 
   /// Blanks would end the word on the request's first line.
@@ -136,7 +187,7 @@ struct NativeCheck: Equatable {
 
   /// The path, or nil when nothing is asked.
   var livePath: String? {
-    guard kind == .https || kind == .http else { return nil }
+    guard isHTTP, rules == nil else { return nil }
     switch live {
     case .usual: return path == Self.usualPath ? Self.usualLive : nil
     case .off: return nil
@@ -147,6 +198,7 @@ struct NativeCheck: Equatable {
   /// What cannot work together. Over a `base` that drains, its `drainOver` is inherited and no
   /// word of this check.
   func problem(over base: NativeCheck?) -> String? {
+    if let problem = rulesProblem(over: base) { return problem }
     if case .path = live, livePath == nil { return "'live' needs a check of type https or http" }
     let isInherited = base?.livePath != nil && drainOver == base?.drainOver
     if livePath == nil, drainOver != NativeCheck().drainOver, !isInherited {
@@ -165,8 +217,9 @@ struct NativeCheck: Equatable {
   }
 
   var checkMethod: CheckMethod {
+    if let ruled { return ruled }
     switch kind {
-    case .tcp: return .connect
+    case .tcp, .handshake: return .connect
     case .tls: return .sslHello
     case .http, .https:
       var request = HTTPRequest()
@@ -178,72 +231,65 @@ struct NativeCheck: Equatable {
     }
   }
 
-  var serverCheck: ServerCheck {
+  /// For a server that gets this PROXY header.
+  func serverCheck(_ proxyHeader: ProxyProtocolVersion?) -> ServerCheck {
     var check = timing
     check.tls = nil
     check.live = livePath
     check.drainOver = livePath == nil ? nil : drainOver
     let hedge = hedgeAfter ?? Self.usualHedge(timing)
     check.hedgeAfter = hedge == .zero ? nil : hedge
-    guard kind == .https else { return check }
+    switch sendProxy {
+    case .asServer: check.sendProxy = Self.usualHeader(check, proxyHeader)
+    case .own(let header): check.sendProxy = header
+    }
+    guard speaksTLS else { return check }
     var tls = CheckTLS(verify: caFile != nil, caFile: caFile)
     tls.serverName = serverName
+    tls.verifyHost = verifyHost
+    tls.alpn = alpn
+    tls.certificateFile = certificate
     check.tls = tls
     return check
+  }
+
+  private static func usualHeader(
+    _ check: ServerCheck, _ header: ProxyProtocolVersion?
+  ) -> ProxyProtocolVersion? {
+    check.port == nil && check.address == nil ? header : nil
   }
 
   private static func usualHedge(_ timing: ServerCheck) -> Duration {
     max(.milliseconds(1), timing.interval * 2 / 5)
   }
 
-  /// nil when the native file cannot say it.
-  init?(_ backend: Backend, _ check: ServerCheck) {
+  init(_ backend: Backend, _ server: Server, _ check: ServerCheck) {
     self.init()
     timing = check
     timing.tls = nil
     timing.live = nil
     timing.drainOver = nil
     timing.hedgeAfter = nil
+    timing.sendProxy = nil
     if check.hedgeAfter != Self.usualHedge(timing) { hedgeAfter = check.hedgeAfter ?? .zero }
+    if check.sendProxy != Self.usualHeader(check, server.sendProxy) {
+      sendProxy = .own(check.sendProxy)
+    }
     timeout = backend.timeoutCheck
+    if let tls = check.tls {
+      caFile = tls.caFile
+      serverName = tls.serverName
+      verifyHost = tls.verifyHost
+      alpn = tls.alpn
+      certificate = tls.certificateFile
+    }
     switch backend.check {
-    case .connect, .script([]):
-      kind = .tcp
-      guard check.tls == nil else { return nil }
-    case .sslHello:
-      kind = .tls
-      guard check.tls == nil else { return nil }
-    case .http(let http):
-      var steps = http.steps
-      kind = check.tls == nil ? .http : .https
-      if case .connect(let step)? = steps.first {
-        var plain = CheckConnect()
-        plain.tls = true
-        // `http-check connect ssl` verifies as the server says, and that is not at all.
-        guard step == plain, check.tls == nil || check.tls?.verify == false else { return nil }
-        kind = .https
-        steps.removeFirst()
-      }
-      guard steps.count == 2, case .sendHTTP(let request) = steps[0], request.body.isEmpty,
-        case .expectHTTP(let answer) = steps[1], !answer.isNegated
-      else { return nil }
-      switch answer.condition {
-      case .success, .status: expect = answer.condition
-      default: return nil
-      }
-      let hosts = request.headers.filter { $0.name.lowercased() == "host" }
-      guard hosts.count == request.headers.count, hosts.count <= 1 else { return nil }
-      host = hosts.first?.value ?? ""
-      method = request.method
-      path = request.uri
-      httpVersion = request.version
-      guard ["HTTP/1.0", "HTTP/1.1"].contains(request.version) else { return nil }
-      guard !http.disableOn404, !http.sendState else { return nil }
-      if let tls = check.tls {
-        caFile = tls.caFile
-        serverName = tls.serverName
-      }
-    case .script: return nil
+    case .connect, .script([]): kind = check.tls == nil ? .tcp : .handshake
+    case .sslHello: kind = .tls
+    case .http(let http) where says(http): kind = check.tls == nil ? .http : .https
+    case .http, .script:
+      let known = Self.ruled(backend.check, hasTLS: check.tls != nil)
+      (kind, rules, ruled) = (known.kind, known.rules, backend.check)
     }
     guard let live = check.live else {
       // Said only where it would be there otherwise.
@@ -252,6 +298,29 @@ struct NativeCheck: Equatable {
     }
     if live != livePath { self.live = .path(live) }
     drainOver = check.drainOver
+  }
+
+  /// Takes one request and one answer that plain keys can say.
+  private mutating func says(_ http: HTTPCheck) -> Bool {
+    guard http.steps.count == 2, case .sendHTTP(let request) = http.steps[0],
+      case .expectHTTP(let answer) = http.steps[1], !answer.isNegated, request.body.isEmpty,
+      request.comment == nil, answer.comment == nil, !http.disableOn404, !http.sendState,
+      ["HTTP/1.0", "HTTP/1.1"].contains(request.version)
+    else { return false }
+    switch answer.condition {
+    case .success, .status: break
+    default: return false
+    }
+    let hosts = request.headers.filter { $0.name.lowercased() == "host" }
+    guard hosts.count == request.headers.count, hosts.count <= 1,
+      hosts.allSatisfy({ $0.name == "Host" && $0.value.utf8.allSatisfy { $0 > 32 } })
+    else { return false }
+    expect = answer.condition
+    host = hosts.first?.value ?? ""
+    method = request.method
+    path = request.uri
+    httpVersion = request.version
+    return true
   }
 
   init() {}

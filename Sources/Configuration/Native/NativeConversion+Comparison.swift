@@ -18,21 +18,7 @@ extension NativeConversion {
     for problem in first.diagnostics where problem.severity == .error {
       notes.append("the result needs a hand: \(problem.message)")
     }
-    if let wanted = document.proxy, let got = first.proxy {
-      difference("global", "", wanted.global, got.global)
-      if !wanted.resolvers.isEmpty { notes.append("resolvers sections: not carried") }
-      for (a, b) in zip(wanted.frontends, got.frontends) {
-        difference("frontend \(a.name)", a.binds.first?.origin ?? "", a, b)
-      }
-      for (a, b) in zip(wanted.backends, got.backends) {
-        var (plainA, plainB) = (a, b)
-        (plainA.servers, plainB.servers) = ([], [])
-        difference("backend \(a.name)", a.servers[0].origin.description, plainA, plainB)
-        for (a, b) in zip(a.servers, b.servers) {
-          difference("server \(plainA.name)/\(a.name)", a.origin.description, a, b)
-        }
-      }
-    }
+    if let wanted = document.proxy, let got = first.proxy { compare(wanted, got.plain) }
     for (index, name) in given.enumerated() {
       let result = parsed(name)
       let got = result.failover?.routers ?? []
@@ -117,7 +103,7 @@ extension NativeConversion {
   }
 
   /// One note for each stored property that differs.
-  private mutating func difference<Value>(
+  mutating func difference<Value>(
     _ what: String, _ origin: String, _ wanted: Value, _ got: Value
   ) {
     let quiet = ["isListen", "origin"]

@@ -32,6 +32,15 @@ struct NativeKey<Target> {
     copy = { $1[keyPath: path] = $0[keyPath: path] }
   }
 
+  /// The same key in a table for something that holds the target.
+  func within<Outer>(_ path: WritableKeyPath<Outer, Target>) -> NativeKey<Outer> {
+    let (read, print, copy) = (self.read, self.print, self.copy)
+    var outer = NativeKey<Outer>(name, path, read: { _, _ in nil }, print: { print($0) })
+    outer.read = { reader, value, target in read(reader, value, &target[keyPath: path]) }
+    outer.copy = { copy($0[keyPath: path], &$1[keyPath: path]) }
+    return outer
+  }
+
   static func word(_ name: String, _ path: WritableKeyPath<Target, String?>) -> Self {
     Self(name, path, read: { $0.string($1) }, print: { $0.map { .scalar($0) } })
   }
@@ -48,6 +57,22 @@ struct NativeKey<Target> {
         reader.report(at: value, "an interface name has at most 15 bytes, no blanks and no '/'")
         return nil
       }, print: { $0.map { .scalar($0) } })
+  }
+
+  /// `false` stands for none, where what is inherited may have to be taken back.
+  static func wordOrFalse(_ name: String, _ path: WritableKeyPath<Target, String?>) -> Self {
+    Self(
+      name, path, read: { $1.text == "false" ? .some(nil) : $0.string($1).map { .some($0) } },
+      print: { .scalar($0 ?? "false") })
+  }
+
+  /// A list of words, or one.
+  static func words(_ name: String, _ path: WritableKeyPath<Target, [String]>) -> Self {
+    Self(
+      name, path,
+      read: { reader, value in
+        reader.elements(value, acceptsOne: true).compactMap { reader.string($0) }
+      }, print: { .list($0.map { .scalar($0) }) })
   }
 
   static func flag(_ name: String, _ path: WritableKeyPath<Target, Bool>) -> Self {

@@ -1,25 +1,15 @@
 // `logging` and `process`: what is said where, and the limits of the whole daemon.
 
 struct NativeLogging {
-  enum Sessions: String, CaseIterable { case all, failed, none }
-  var targets: [LogTarget] = [NativeLogging.standardOutput]
+  var access = NativeAccessLog()
   var tag = "fairlead"
-  var sessions = Sessions.all
+  /// nil: none is sent; empty: the machine's.
+  var hostName: String?
 
-  private static var standardOutput: LogTarget {
+  static var standardOutput: LogTarget {
     var target = LogTarget(.stdout, facility: .daemon)
     target.format = .raw
     return target
-  }
-
-  /// What `logging` makes of every frontend.
-  var accessLog: AccessLogSettings {
-    var log = AccessLogSettings()
-    log.targets = sessions == .none ? [] : targets
-    log.format = .tcplog
-    log.dontLogNull = true
-    log.dontLogNormal = sessions == .failed
-    return log
   }
 
   static var defaultGlobal: GlobalSettings {
@@ -29,16 +19,20 @@ struct NativeLogging {
   }
 
   static var keys: [NativeKey<NativeLogging>] {
-    [
+    NativeAccessLog.sharedKeys.map { $0.within(\.access) } + [
+      NativeKey("tag", \.tag, read: { $0.string($1) }, print: { .scalar($0) }),
       NativeKey(
-        "targets", \.targets, read: readTargets,
-        print: { .list($0.map(printTarget)) }),
-      NativeKey("tag", \.tag, read: { $0.name($1) }, print: { .scalar($0) }),
-      NativeKey(
-        "sessions", \.sessions,
-        read: { $0.choice($1, Sessions.allCases.map { ($0.rawValue, $0) }) },
-        print: { .scalar($0.rawValue) }),
+        "hostName", \.hostName, read: readHostName,
+        print: { .scalar($0.map { $0.isEmpty ? "true" : $0 } ?? "false") }),
     ]
+  }
+
+  private static func readHostName(_ reader: NativeReader, _ value: NativeValue) -> String?? {
+    switch value.text {
+    case "false": .some(nil)
+    case "true": .some("")
+    default: reader.name(value).map { .some($0) }
+    }
   }
 
   static var targetKeys: [NativeKey<LogTarget>] {
@@ -56,7 +50,27 @@ struct NativeLogging {
         "level", \.maximumLevel,
         read: { $0.choice($1, LogLevel.allCases.map { ("\($0)", $0) }) },
         print: { .scalar("\($0)") }),
+      NativeKey(
+        "minimumLevel", \.minimumLevel,
+        read: { $0.choice($1, LogLevel.allCases.map { ("\($0)", $0) }) },
+        print: { $0.map { .scalar("\($0)") } }),
+      .number("length", \.maximumLength, 80...65_535),
+      NativeKey("sample", \.sample, read: readSample, print: printSample),
     ]
+  }
+
+  private static func readSample(_ reader: NativeReader, _ value: NativeValue) -> LogSample?? {
+    if let sample = HAProxyParser.sample(value.text ?? "") { return .some(sample) }
+    reader.report(at: value, "expected ranges and a size, such as '1,3-4:10'")
+    return nil
+  }
+
+  private static func printSample(_ sample: LogSample?) -> NativeOutput? {
+    guard let sample else { return nil }
+    let ranges = sample.ranges.map {
+      $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)"
+    }
+    return .scalar(ranges.joined(separator: ",") + ":\(sample.size)")
   }
 
   static var processKeys: [NativeKey<GlobalSettings>] {
@@ -67,10 +81,18 @@ struct NativeLogging {
         "hardStopAfter", \.hardStopAfter, read: { $0.duration($1, in: NativeLimits.times) },
         print: { $0.map { .scalar(HAProxyUnits.print($0)) } }),
       .number("spreadChecks", \.spreadChecks, 0...50),
+      .number("connectionsPerSecond", \.maxConnectionRate, 1...10_000_000),
+      .number("fileDescriptors", \.fileDescriptorLimit, 1...10_000_000),
+      NativeKey(
+        "splice", \.noSplice, read: { reader, value in reader.bool(value).map { !$0 } },
+        print: { .scalar($0 ? "false" : "true") }),
+      .number("pipes", \.maxPipes, 1...10_000_000),
+      .word("pidFile", \.pidFile),
+      .word("node", \.node),
     ]
   }
 
-  private static func readTargets(_ reader: NativeReader, _ value: NativeValue) -> [LogTarget]? {
+  static func readTargets(_ reader: NativeReader, _ value: NativeValue) -> [LogTarget]? {
     reader.elements(value, acceptsOne: true).compactMap { element in
       var target = LogTarget(.stdout, facility: .daemon)
       if element.text != nil {
@@ -90,7 +112,7 @@ struct NativeLogging {
 
   static func usualFormat(_ destination: LogTarget.Destination) -> LogTarget.Format {
     switch destination {
-    case .stdout, .stderr: .raw
+    case .stdout, .stderr, .descriptor: .raw
     case .unixDatagram: .local
     default: .rfc3164
     }
@@ -113,8 +135,20 @@ struct NativeLogging {
       if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
       if let address = IPAddress(host) { return .udp(.ip(address, port: UInt16(port))) }
     }
+    if text.hasPrefix("fd@"),
+      let number = HAProxyUnits.integer(
+        String(text.dropFirst(3)), in: 0...Int(Int32.max))
+    {
+      return .descriptor(Int32(number))
+    }
+    if case .value(let parts) = AddressText.read(text), case .name(let host) = parts.host,
+      case .range(let ports) = parts.port, ports.count == 1, ports.lowerBound > 0
+    {
+      return .udpName(host: host, port: UInt16(ports.lowerBound))
+    }
     reader.report(
-      at: value, "expected stdout, stderr, a socket such as /dev/log, or ADDRESS:PORT for UDP")
+      at: value,
+      "expected stdout, stderr, a socket such as /dev/log, or ADDRESS:PORT or NAME:PORT for UDP")
     return nil
   }
 
@@ -124,11 +158,12 @@ struct NativeLogging {
     case .stderr: .scalar("stderr")
     case .unixDatagram(let path): .scalar(path)
     case .udp(let address): .scalar(address.description)
-    case .udpName, .descriptor: nil
+    case .udpName(let host, let port): .scalar("\(host):\(port)")
+    case .descriptor(let number): .scalar("fd@\(number)")
     }
   }
 
-  private static func printTarget(_ target: LogTarget) -> NativeOutput {
+  static func printTarget(_ target: LogTarget) -> NativeOutput {
     var usual = LogTarget(target.destination, facility: .daemon)
     usual.format = usualFormat(target.destination)
     return .map(

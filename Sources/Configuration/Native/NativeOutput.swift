@@ -62,6 +62,10 @@ extension NativeOutput {
       return text
     }
     if ["true", "false"].contains(text) { return text }
+    // What holds quotes or backslashes of its own reads better within the other quotes.
+    let isEscaped = text.utf8.contains { $0 == 34 || $0 == 92 }
+    let isSimple = text.utf8.allSatisfy { (32...126).contains($0) && $0 != 39 }
+    if isEscaped, isSimple { return "'\(text)'" }
     var result = "\""
     for scalar in text.unicodeScalars {
       switch scalar {

@@ -7,7 +7,7 @@ struct NativeParser {
 
   static let keys = [
     "nodes", "virtualAddresses", "groups", "scripts", "files", "processes", "vrrp", "frontends",
-    "servers", "check", "backends", "http", "logging", "process",
+    "servers", "check", "backends", "http", "logging", "process", "resolvers",
   ]
 
   func read(_ root: NativeValue) -> NativeDocument {
@@ -174,8 +174,14 @@ struct NativeParser {
       reader.read(value, into: &logging, with: NativeLogging.keys)
     }
     proxy.global.logTag = logging.tag
-    proxy.global.logTargets = logging.targets
+    proxy.global.logTargets = logging.access.targets
+    proxy.global.logHostname = logging.hostName
+    if let value = values["resolvers"] { proxy.resolvers = NativeResolvers.read(reader, value) }
     readBackends(values, logging, isWhole: isWhole, &proxy)
+    if let value = values["backends"] ?? values["servers"] {
+      checkResolvers(proxy, at: value)
+      checkTracking(proxy, at: value)
+    }
     guard let value = values["frontends"] else {
       if let other = values["servers"] ?? values["backends"], isWhole {
         reader.report(at: other, "'frontends' is missing: nothing listens for these servers")
@@ -193,6 +199,13 @@ struct NativeParser {
       checkListening(frontend, proxy.frontends, at: element)
       proxy.frontends.append(frontend)
     }
+    let listeners = proxy.frontends.reduce(0) {
+      $0 + $1.binds.reduce(0) { $0 + $1.addresses.count }
+    }
+    if listeners > AddressText.maximumListeners {
+      reader.report(
+        at: value, "more than \(AddressText.maximumListeners) listening addresses in all")
+    }
     return proxy
   }
 
@@ -201,22 +214,23 @@ struct NativeParser {
     _ hasServers: Bool
   ) -> Frontend? {
     let before = reader.errorCount
-    var draft = NativeFrontend(name: "")
+    var draft = NativeFrontend(name: "", log: logging.access)
     reader.read(value, into: &draft, with: NativeFrontend.keys)
-    guard !draft.listen.isEmpty else {
+    if let listen = draft.listen {
+      draft.model.binds = NativeListen.read(reader, listen, over: draft.bind)
+    }
+    guard let first = draft.model.binds.first else {
       if reader.errorCount == before { reader.report(at: value, "'listen' is missing") }
       return nil
     }
     if draft.model.name.isEmpty {
-      if case .ip(_, let port) = draft.listen[0].address { draft.model.name = "port-\(port)" }
+      if case .ip(_, let port) = first.addresses.first {
+        draft.model.name = "port-\(port)"
+      } else if !reader.hasErrors {
+        reader.report(at: value, "'name' is missing: there is no port that could give one")
+      }
     }
-    draft.model.binds = draft.listen.map { listen in
-      var bind = draft.bind
-      bind.addresses = [listen.address]
-      bind.origin = listen.origin
-      return bind
-    }
-    draft.model.log = logging.accessLog
+    draft.model.log = draft.log.settings
     if let name = draft.model.defaultBackend {
       if proxy.backend(named: name) == nil, hasServers == !proxy.backends.isEmpty {
         let hint = Spelling.nearest(to: name, among: proxy.backends.map(\.name))
@@ -274,7 +288,8 @@ struct NativeParser {
     _ logging: NativeLogging
   ) -> Backend {
     var backend = draft.model
-    backend.logTargets = logging.targets
+    backend.logTargets = draft.log.targets ?? logging.access.targets
+    backend.logTag = draft.log.tag
     var method: CheckMethod?
     var timeout: Duration??
     if let check = draft.check { (method, timeout) = (check.checkMethod, .some(check.timeout)) }
@@ -291,11 +306,12 @@ struct NativeParser {
         // `- 10.0.0.21:6443` is enough; the address is then the name as well.
         if let address = NativeAddress.server(reader, element) {
           server.model.address = address
-          server.model.name = element.text ?? ""
+          let text = element.text ?? ""
+          server.model.name = NativeReader.isName(text) ? text : NativeAddress.print(address)
         }
       } else {
         reader.read(element, into: &server, with: NativeServer.keys)
-        if server.model.host == .clientDestination, reader.errorCount == before {
+        if reader.node(element, "address") == nil, reader.errorCount == before {
           reader.report(at: element, "'address' is missing")
         }
         if server.model.name.isEmpty {
@@ -303,20 +319,30 @@ struct NativeParser {
         }
       }
       server.model.origin = reader.origin(element)
+      if server.model.track?.backend == "" { server.model.track?.backend = backend.name }
+      if server.model.track != nil {
+        // Its state is the other's.
+        if let own = reader.node(element, "check"), own.text != "false" {
+          reader.report(at: own, "a server that tracks another has no check of its own")
+        }
+        server.check = nil
+      }
       if let check = server.check {
-        server.model.check = check.serverCheck
+        // Nothing of a disabled backend is started.
+        if !backend.isDisabled { server.model.check = check.serverCheck(server.model.sendProxy) }
         if checkProblem == nil, reader.errorCount == before,
           let problem = check.problem(over: server.base)
         {
           reader.report(at: element["check"], problem)
         }
         let own = check.checkMethod
+        checkTarget(server.model, own, at: element)
         if method == nil { (method, timeout) = (own, .some(check.timeout)) }
         if method != own || timeout != .some(check.timeout) {
           reader.report(
             at: element["check"],
             "servers of one backend are asked the same: 'check' may differ in intervals, "
-              + "hedgeAfter, rise, fall, port, live, drainOver, caFile and serverName only")
+              + "hedgeAfter, rise, fall, live, drainOver, in where it goes and in TLS only")
         }
       }
       checkServer(server.model, &names, &addresses, at: element)

@@ -70,21 +70,26 @@ enum NativePrinter {
 
   private static func sections(_ proxy: ProxyConfiguration) -> [(String, NativeOutput)] {
     var top: [(String, NativeOutput)] = []
+    let logging = NativePrinter.logging(proxy)
     top.append(
       (
         "frontends",
-        .list(proxy.frontends.map { .map(frontend($0, proxy)) })
+        .list(proxy.frontends.map { .map(frontend($0, proxy, logging.access)) })
       ))
     let isShort =
       proxy.backends.count == 1
-      && backend(proxy.backends[0]).allSatisfy { ["name", "servers", "check"].contains($0.0) }
+      && backend(proxy.backends[0], logging).allSatisfy {
+        ["name", "servers", "check"].contains($0.0)
+      }
       && proxy.backends[0].name == NativeDefaults.backendName
     if isShort {
-      top += backend(proxy.backends[0]).filter { $0.0 != "name" }
+      top += backend(proxy.backends[0], logging).filter { $0.0 != "name" }
     } else if !proxy.backends.isEmpty {
-      top.append(("backends", .list(proxy.backends.map { .map(backend($0)) })))
+      top.append(("backends", .list(proxy.backends.map { .map(backend($0, logging)) })))
     }
-    let logging = NativePrinter.logging(proxy)
+    if !proxy.resolvers.isEmpty {
+      top.append(("resolvers", NativeResolvers.output(proxy.resolvers)))
+    }
     let said = pairs(logging, NativeLogging(), NativeLogging.keys)
     if !said.isEmpty { top.append(("logging", .map(said))) }
     let process = pairs(proxy.global, NativeLogging.defaultGlobal, NativeLogging.processKeys)
@@ -94,33 +99,42 @@ enum NativePrinter {
 
   static func logging(_ proxy: ProxyConfiguration) -> NativeLogging {
     var logging = NativeLogging()
-    logging.targets = proxy.global.logTargets
+    logging.access.targets = proxy.global.logTargets
     logging.tag = proxy.global.logTag
-    if let log = proxy.frontends.first?.log {
-      logging.sessions = log.targets.isEmpty ? .none : log.dontLogNormal ? .failed : .all
-      if logging.targets.isEmpty { logging.targets = log.targets }
+    logging.hostName = proxy.global.logHostname
+    // What the first that logs does is said for all; the others say what they do otherwise.
+    if let first = proxy.frontends.first(where: { !$0.log.targets.isEmpty }) {
+      logging.access = NativeAccessLog(first.log, logging.access)
+      logging.access.targets = proxy.global.logTargets
+      logging.access.tag = nil
+    } else {
+      logging.access.sessions = .none
     }
     return logging
   }
 
   private static func frontend(
-    _ frontend: Frontend, _ proxy: ProxyConfiguration
+    _ frontend: Frontend, _ proxy: ProxyConfiguration, _ log: NativeAccessLog
   ) -> [(String, NativeOutput)] {
-    var draft = NativeFrontend(name: "")
+    var draft = NativeFrontend(name: "", log: log)
     draft.model = frontend
-    if let bind = frontend.binds.first { draft.bind = bind }
-    draft.listen = frontend.binds.flatMap { bind in bind.addresses.map { ($0, "") } }
+    draft.bind = NativeListen.shared(frontend.binds)
+    draft.log = NativeAccessLog(frontend.log, log)
     if proxy.backends.count == 1, frontend.defaultBackend == proxy.backends[0].name {
       draft.model.defaultBackend = nil
     }
-    return pairs(draft, NativeFrontend(name: ""), NativeFrontend.keys)
+    return pairs(draft, NativeFrontend(name: "", log: log), NativeFrontend.keys)
   }
 
-  private static func backend(_ backend: Backend) -> [(String, NativeOutput)] {
+  private static func backend(
+    _ backend: Backend, _ logging: NativeLogging
+  ) -> [(String, NativeOutput)] {
     var draft = NativeBackend(name: "")
     draft.model = backend
-    let first = backend.servers.first { $0.check != nil }?.check
-    draft.check = first.flatMap { NativeCheck(backend, $0) }
+    let first = backend.servers.first { $0.check != nil }
+    draft.check = first.flatMap { check(backend, $0) }
+    if backend.logTargets != logging.access.targets { draft.log.targets = backend.logTargets }
+    draft.log.tag = backend.logTag
     draft.tcpUserTimeout = backend.servers.first?.tcpUserTimeout
     draft.resetsWhenDown = backend.servers.first?.resetsSessionsOnDown ?? true
     var result = pairs(draft, NativeBackend(name: ""), NativeBackend.keys)
@@ -128,15 +142,21 @@ enum NativePrinter {
     return result
   }
 
+  private static func check(_ backend: Backend, _ server: Server) -> NativeCheck? {
+    server.check.map { NativeCheck(backend, server, $0) }
+  }
+
   private static func server(
     _ server: Server, _ backend: Backend, _ shared: NativeBackend
   ) -> [(String, NativeOutput)] {
     var draft = NativeServer(shared)
     draft.model = server
-    draft.check = server.check.flatMap { NativeCheck(backend, $0) }
+    draft.check = check(backend, server)
     var result = pairs(
       draft, NativeServer(shared), NativeServer.keys.filter { $0.name != "check" })
-    if draft.check != shared.check {
+    // The address is the name as well, where there is no other.
+    if server.name == NativeAddress.print(server.address) { result.removeAll { $0.0 == "name" } }
+    if draft.check != shared.check, server.track == nil {
       let base = shared.check ?? NativeCheck()
       let said = draft.check?.said(over: base)
       if let text = NativeBackend.printCheck(said, base) { result.append(("check", text)) }

@@ -5,9 +5,15 @@ struct NativeFrontend {
   var model: Frontend
   /// What all of its `listen` addresses share.
   var bind: Bind
-  var listen: [(address: SocketAddress, origin: String)] = []
+  /// Read when everything else of the frontend is known.
+  var listen: NativeValue?
+  /// What is said of its sessions, and what `logging` says.
+  var log: NativeAccessLog
+  var usualLog: NativeAccessLog
 
-  init(name: String) {
+  init(name: String, log: NativeAccessLog) {
+    self.log = log
+    usualLog = log
     model = Frontend(name: name)
     model.timeoutClient = NativeDefaults.idleTimeout
     model.keepalive = NativeDefaults.clientKeepalive
@@ -15,10 +21,16 @@ struct NativeFrontend {
   }
 
   static var keys: [NativeKey<NativeFrontend>] {
-    [
+    var listen = NativeKey<NativeFrontend>(
+      "listen", \.listen, read: { .some($1) }, print: { _ in nil })
+    listen.print = { draft in
+      let binds = draft.model.binds
+      return binds.isEmpty ? nil : NativeListen.output(binds, over: draft.bind)
+    }
+    return [
       NativeKey(
         "name", \.model.name, read: { $0.name($1) }, print: { .scalar($0) }),
-      NativeKey("listen", \.listen, read: readListen, print: printListen),
+      listen,
       NativeKey(
         "backend", \.model.defaultBackend, read: { $0.name($1) },
         print: { $0.map { .scalar($0) } }),
@@ -33,23 +45,9 @@ struct NativeFrontend {
       .number("backlog", \.model.backlog, 1...10_000_000),
       .number("sessionsPerSecond", \.model.sessionRateLimit, 1...10_000_000),
       .flag("resetOnClose", \.model.noLinger),
+      .flag("disabled", \.model.isDisabled),
+      NativeAccessLog.key,
     ]
-  }
-
-  private static func readListen(
-    _ reader: NativeReader, _ value: NativeValue
-  ) -> [(address: SocketAddress, origin: String)]? {
-    reader.elements(value, acceptsOne: true).compactMap { element in
-      guard let address = NativeAddress.listening(reader, element) else { return nil }
-      return (address, reader.origin(element).description)
-    }
-  }
-
-  private static func printListen(
-    _ listen: [(address: SocketAddress, origin: String)]
-  ) -> NativeOutput? {
-    let items = listen.map { NativeOutput.scalar($0.address.description) }
-    return items.count == 1 ? items[0] : .list(items)
   }
 }
 
@@ -60,6 +58,7 @@ struct NativeBackend {
   var check: NativeCheck? = NativeCheck()
   var tcpUserTimeout: Duration? = NativeDefaults.tcpUserTimeout
   var resetsWhenDown = true
+  var log = NativeBackendLog()
   /// Read when everything else of the backend is known.
   var servers: [NativeValue] = []
 
@@ -77,9 +76,8 @@ struct NativeBackend {
   static var keys: [NativeKey<NativeBackend>] {
     [
       NativeKey("name", \.model.name, read: { $0.name($1) }, print: { .scalar($0) }),
-      NativeKey(
-        "balance", \.model.balance, read: { $0.choice($1, balances) },
-        print: { value in .scalar(balances.first { $0.1 == value }?.0 ?? "random") }),
+      NativeBalance.key,
+      NativeBalance.hashType,
       NativeKey("check", \.check, read: readCheck, print: { printCheck($0, NativeCheck()) }),
       .time("connectTimeout", \.model.timeoutConnect),
       .time("idleTimeout", \.model.timeoutServer),
@@ -98,6 +96,11 @@ struct NativeBackend {
       .flag("shareBackups", \.model.allBackups),
       .flag("resetOnClose", \.model.noLinger),
       .flag("logChecks", \.model.logHealthChecks),
+      .number("fullConnections", \.model.fullconn, 1...10_000_000),
+      NativeKey(
+        "source", \.model.source, read: NativeAddress.source, print: NativeAddress.printSource),
+      .flag("disabled", \.model.isDisabled),
+      NativeBackendLog.key,
       NativeKey(
         "servers", \.servers, read: { $0.elements($1) }, print: { _ in nil }),
     ]
@@ -115,12 +118,6 @@ struct NativeBackend {
     return .scalar(value == -1 ? "last" : String(value))
   }
 
-  static let balances: [(String, Balance)] = [
-    ("leastconn", .leastConnections), ("roundrobin", .roundRobin),
-    ("static-rr", .staticRoundRobin), ("first", .first), ("source", .source),
-    ("random", .random(draws: 2)),
-  ]
-
   static func readCheck(_ reader: NativeReader, _ value: NativeValue) -> NativeCheck?? {
     readCheck(reader, value, NativeCheck())
   }
@@ -133,6 +130,7 @@ struct NativeBackend {
     if value.text == "true" { return .some(base) }
     var check = base
     reader.read(value, into: &check, with: NativeCheck.keys)
+    check.readRules(reader, value)
     return .some(check)
   }
 
@@ -151,7 +149,8 @@ struct NativeBackend {
 
 /// One entry of `servers`.
 struct NativeServer {
-  var model = Server(name: "", host: .clientDestination, port: .offset(0))
+  /// No server has this address, so that each one's is printed.
+  var model = Server(name: "", host: .unix(path: ""), port: .offset(0))
   /// nil inside: no checks.
   var check: NativeCheck?
   /// The backend's, over which a `check` of the server's own is read.
@@ -192,6 +191,11 @@ struct NativeServer {
       .flag("closeSessionsWhenDown", \.model.shutdownSessionsOnDown),
       .flag("closeBackupSessionsWhenUp", \.model.shutdownBackupSessionsOnUp),
       .flag("preferIPv4", \.model.resolvePreferIPv4),
+      .word("resolvers", \.model.resolvers),
+      NativeResolvers.initAddress,
+      NativeKey(
+        "source", \.model.source, read: NativeAddress.source, print: NativeAddress.printSource),
+      track,
       check,
     ]
   }

@@ -170,15 +170,19 @@ final class NativeReader {
   /// A name that logs and files carry: no blanks.
   func name(_ value: NativeValue) -> String? {
     guard let text = string(value) else { return nil }
-    let isPlain = text.utf8.allSatisfy {
-      switch $0 {
-      case 45, 46, 48...58, 65...90, 95, 97...122: true
-      default: false
-      }
-    }
-    if isPlain, text.utf8.count <= 128 { return text }
+    if NativeReader.isName(text) { return text }
     report(at: value, "a name is made of letters, digits, '-', '_', '.' and ':'")
     return nil
+  }
+
+  static func isName(_ text: String) -> Bool {
+    (1...128).contains(text.utf8.count)
+      && text.utf8.allSatisfy {
+        switch $0 {
+        case 45, 46, 48...58, 65...90, 95, 97...122: true
+        default: false
+        }
+      }
   }
 
   func integer(_ value: NativeValue, in range: ClosedRange<Int>) -> Int? {

@@ -31,6 +31,7 @@ enum NativeText {
   /// Looks for anchors, aliases and nesting before the YAML parser, which recurses, sees them.
   private static func isBounded(_ bytes: [UInt8], _ reader: NativeReader) -> Bool {
     var quote: UInt8?
+    var isEscaped = false
     var depth = 0
     var line = 1
     var column = 0
@@ -42,6 +43,7 @@ enum NativeText {
       column += 1
       if byte == 10 {
         (line, column, isLeading, isComment) = (line + 1, 0, true, false)
+        isEscaped = false
         continue
       }
       if isComment { continue }
@@ -51,8 +53,16 @@ enum NativeText {
         return false
       }
       if let open = quote {
-        // Within double quotes a backslash hides what follows.
-        if byte == open, !(open == 34 && before == 92) { quote = nil }
+        if isEscaped {
+          isEscaped = false
+        } else if byte == 92, open == 34 {
+          // Within double quotes a backslash hides what follows.
+          isEscaped = true
+        } else if byte == open {
+          // Two single quotes within single quotes are one.
+          let isDoubled = open == 39 && index + 1 < bytes.count && bytes[index + 1] == 39
+          if isDoubled { isEscaped = true } else { quote = nil }
+        }
         continue
       }
       let startsToken = Array(" \t\n[{,:-".utf8).contains(before)
