@@ -50,14 +50,15 @@ public struct Finding: Equatable, Sendable {
   /// One sentence that can be acted on; nil for what is as it should be.
   public var remedy: String?
 
-  public var severity: Severity { kind.severity }
+  public var severity: Severity
 
-  /// - Parameter area: the kind's own unless another is given.
+  /// - Parameter area, severity: the kind's own unless others are given.
   public init(
     _ kind: FindingKind, _ subject: String, _ text: String, remedy: String? = nil,
-    area: Area? = nil
+    area: Area? = nil, severity: Severity? = nil
   ) {
     self.kind = kind
+    self.severity = severity ?? kind.severity
     self.area = area ?? kind.area
     self.subject = subject
     self.text = text

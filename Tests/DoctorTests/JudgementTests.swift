@@ -34,6 +34,21 @@ import Testing
     }
   }
 
+  @Test func aNativeFileNeedNotBeSlow() throws {
+    var subject = Patient.subject()
+    subject.router.version = .v2
+    subject.router.advertisementInterval = .seconds(1)
+    subject.router.password = Array("42Secure".utf8)
+    func finding() throws -> Finding {
+      let all = Judgement.findings(subject, Patient.facts())
+      return try #require(all.first { $0.kind == .takeoverSlow })
+    }
+    #expect(try finding().severity == .note)
+    subject.document = NativeDocument()
+    #expect(try finding().severity == .warning)
+    #expect(try finding().remedy?.hasPrefix("Remove 'password' on all nodes") == true)
+  }
+
   @Test func theWorstComesFirstWithinItsArea() {
     var subject = Patient.subject()
     var facts = Patient.facts()

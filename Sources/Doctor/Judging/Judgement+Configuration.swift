@@ -22,7 +22,7 @@ extension Judgement {
     findings += loops(subject, facts)
     findings += unserved(subject)
     findings += equalPriorities(subject)
-    findings += subject.routers.map(takeover)
+    findings += subject.routers.map { takeover($0, subject.document) }
     return findings
   }
 
@@ -203,7 +203,7 @@ extension Judgement {
     }
   }
 
-  private static func takeover(_ router: VirtualRouter) -> Finding {
+  private static func takeover(_ router: VirtualRouter, _ document: NativeDocument?) -> Finding {
     let interval_us = Int64(Words.seconds(router.advertisementInterval) * 1e6)
     let time_s =
       Double(
@@ -215,6 +215,13 @@ extension Judgement {
       + " \(router.priority): this node takes over \(Words.span(time_s)) after a master's last"
       + " advert"
     if router.version == .v2, time_s > slowTakeover_s {
+      if document != nil {
+        let key = router.password == nil ? "version: 2" : "password"
+        return Finding(
+          .takeoverSlow, router.name, words + "; version 2 counts in whole seconds",
+          remedy: "Remove '\(key)' on all nodes at once: version 3 takes less than half a second.",
+          severity: .warning)
+      }
       return Finding(
         .takeoverSlow, router.name, words + "; version 2 counts in whole seconds",
         remedy: "For less, use 'version 3' with 'advert_int 0.1' and no 'authentication' on all"
