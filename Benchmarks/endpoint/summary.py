@@ -7,7 +7,7 @@ from statistics import median
 BEGIN, END = "<!-- bench:endpoint:begin -->", "<!-- bench:endpoint:end -->"
 OURS, REFERENCE = "fairlead", "reference"
 TITLES = {OURS: "Fairlead", REFERENCE: "haproxy + keepalived"}
-# Of Examples/three-nodes: a check every second, three failures in a row.
+# Of Examples/fairlead.yaml: a check every second, three failures in a row.
 CHECK_SECONDS, FALL = 1.0, 3
 
 
@@ -140,7 +140,7 @@ def section(results, facts):
         f"start; {programs}.",
         "",
         "Three balancers, three API servers and a client on a bridge, each in a network namespace, "
-        "made afresh for every row of every round. Fairlead runs `Examples/three-nodes` as it is. "
+        "made afresh for every row of every round. Fairlead runs `Examples/fairlead.yaml` as it is. "
         "haproxy and keepalived run what kubeadm publishes: `/healthz` every 2 s, `fall` 3, "
         "`timeout check` 10 s; `check_apiserver` every 3 s, `fall` 10, `weight -2`; adverts every "
         "second. A client opens a TLS connection every 20 ms, verifies the certificate and asks "

@@ -1,7 +1,7 @@
 """An endpoint's life: three balancers with one file, three API servers, a client that never rests.
 
-The bounds are far above what is usual (`Scripts/bench-endpoint` measures that): they tell a
-failover that works from one that does not, on a machine that may be busy.
+The bounds are two to five times the targets that `Scripts/bench-endpoint` measures, and far above
+what is usual: the machine may be busy.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ Make = Callable[..., Deployment]
 WATCHES = 12
 SETTLE_SECONDS = 20.0
 PEACE_SECONDS = 2.0
-# A power loss takes three adverts of 100 ms and a skew; a move that was asked for, next to nothing.
-LOST_SECONDS, MOVED_SECONDS = 3.0, 1.5
+# A power loss takes three adverts of 100 ms and a skew (target: 0.5 s); a move that was asked for,
+# next to nothing (target: 0.1 s); a server that hangs, three checks (target: 3 s).
+LOST_SECONDS, MOVED_SECONDS, HUNG_SECONDS = 1.5, 0.5, 6.0
+EXAMPLES = REPOSITORY / "Examples"
 
 
 class Chapter:
@@ -157,14 +159,23 @@ def every_balancer_is_restarted(deployment: Deployment) -> None:
 
 
 @pytest.mark.limit(90)
-def test_the_example_of_two_nodes(make_deployment: Make) -> None:
+def test_the_example_beside_keepalived(make_deployment: Make) -> None:
     """With a password, so version 2 and an advert a second: three of them are 3 s."""
-    deployment = make_deployment(balancers=2, file=REPOSITORY / "Examples/fairlead.yaml")
+    theirs = EXAMPLES / "kubernetes-back"
+    keepalived = (theirs / "keepalived.conf").read_text()
+    keepalived = keepalived.replace("state MASTER", "state BACKUP")
+    keepalived = keepalived.replace("priority 150", "priority 140")
+    deployment = make_deployment(
+        balancers=2,
+        file=EXAMPLES / "beside-keepalived/fairlead.yaml",
+        beside=((theirs / "haproxy.cfg").read_text(), keepalived),
+    )
     deployment.start()
-    first = deployment.holder
+    first, second = deployment.balancers
+    assert deployment.holder is first
     with chapter(deployment) as told:
         deployment.lose_power(first)
-        deployment.settle(other_than=first)
+        deployment.settle_on(second)
     assert told.seen.longest_gap < 3 + LOST_SECONDS
     with chapter(deployment) as told:
         deployment.return_power(first)
@@ -196,7 +207,7 @@ def test_an_api_server_that_hangs_is_left_alone_after_a_while(make_deployment: M
         victim.hang()
         meter.wait_for_peace(PEACE_SECONDS, SETTLE_SECONDS)
         deployment.is_calm()
-    assert told.seen.failing_for < SETTLE_SECONDS
+    assert told.seen.failing_for < HUNG_SECONDS
     assert set(told.seen.failures) <= {"timeout", "reset", "closed"}
     victim.run_again()
     deployment.wait_until_used(victim)

@@ -1,6 +1,6 @@
 """A whole endpoint on one bridge: three balancers, three API servers, a client.
 
-`Deployment("fairlead")` starts Examples/three-nodes/fairlead.yaml on every balancer;
+`Deployment("fairlead")` starts Examples/fairlead.yaml on every balancer;
 `Deployment("reference")` sets haproxy and keepalived up as kubeadm publishes it
 (https://github.com/kubernetes/kubeadm/blob/main/docs/ha-considerations.md).
 """
@@ -21,7 +21,7 @@ from .namespaces import Network
 from .proxies import REPOSITORY
 from .waiting import eventually
 
-EXAMPLE = REPOSITORY / "Examples/three-nodes/fairlead.yaml"
+EXAMPLE = REPOSITORY / "Examples/fairlead.yaml"
 NETWORK = "10.0.0.{}/24"
 VIRTUAL = "10.0.0.179"
 FIRST_BALANCER, FIRST_MASTER, CLIENT = 131, 11, 200
@@ -112,12 +112,14 @@ class Deployment:
         balancers: int = 3,
         streams: int = 0,
         file: Path = EXAMPLE,
+        beside: tuple[str, str] | None = None,
         every: float = 0.02,
         shutdown_delay_s: int = 0,
     ) -> None:
         self.kind = kind
         self.count = balancers
         self.file = file
+        self.beside = beside  # haproxy.cfg and keepalived.conf of the last balancer
         self.streams = streams
         self.every = every
         self.shutdown_delay_s = shutdown_delay_s  # of the API servers
@@ -151,7 +153,7 @@ class Deployment:
 
     def _add_master(self, number: int) -> None:
         host = self.network.host(NETWORK.format(FIRST_MASTER + number))
-        name = f"master-{number + 1}"
+        name = f"kubemaster-{number + 1}"
         master = Master(host, name, self.authority, VIRTUAL, self.shutdown_delay_s)
         self.masters.append(master)
         self._stack.callback(master.close)
@@ -160,7 +162,11 @@ class Deployment:
         host = self.network.host(NETWORK.format(FIRST_BALANCER + number))
         name = f"lb-{number + 1}"
         balancer: Balancer
-        if self.kind == "fairlead":
+        if self.beside and number == self.count - 1:
+            haproxy, keepalived = self.beside
+            escaped = keepalived.replace("{", "{{").replace("}", "}}")
+            balancer = ReferenceBalancer(host, name, haproxy, escaped, "#!/bin/true\n")
+        elif self.kind == "fairlead":
             balancer = FairleadBalancer(host, name, self.file)
         else:
             servers = "\n".join(
