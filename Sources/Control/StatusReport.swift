@@ -7,6 +7,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
   public var program: String
   /// The machine's own name.
   public var node: String?
+  /// The nodes of the native file, in its order; nil without them.
+  public var nodes: [String]?
   public var pid: Int
   public var started: Double
   public var now: Double

@@ -19,7 +19,11 @@ struct CheckCommand: ParsableCommand {
   @Flag(name: .customLong("print"), help: "Print the configuration as it was understood.")
   var printsResult = false
 
-  @Option(help: "Which node of a fairlead.yaml to look at; this machine finds itself otherwise.")
+  @Option(
+    help: ArgumentHelp(
+      "Which node of a fairlead.yaml to look at.",
+      discussion: "Otherwise this machine finds itself; one that is none of them looks at all."),
+    completion: Completion.nodesOfFile)
   var node: String?
 
   @Argument(
@@ -28,7 +32,7 @@ struct CheckCommand: ParsableCommand {
   var files: [String]
 
   func run() throws {
-    let loaded = ConfigurationLoader.load(files, node: node)
+    let loaded = ConfigurationLoader.load(files, node: node, isOnlyChecked: true)
     Console.show(loaded.diagnostics, notes: verbose)
     loaded.problems.forEach(Console.say)
     guard let halves = loaded.halves else {
@@ -39,6 +43,9 @@ struct CheckCommand: ParsableCommand {
     if printsResult {
       if let proxy = halves.proxy { Console.write(HAProxyDialect.print(proxy), to: 1) }
       if let failover = halves.failover { Console.write(KeepalivedDialect.print(failover), to: 1) }
+      for each in loaded.everyNode {
+        Console.write("# node \(each.node)\n" + KeepalivedDialect.print(each.failover), to: 1)
+      }
       if loaded.document != nil { Console.print(CheckCommand.words(halves.http)) }
     } else {
       let warnings = loaded.diagnostics.contains { $0.severity == .warning }

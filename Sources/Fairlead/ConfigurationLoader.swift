@@ -22,6 +22,8 @@ struct LoadedConfiguration {
   /// The native file as all nodes see it, and which of them this machine is.
   var document: NativeDocument?
   var node: String?
+  /// Every node's part, when it is only checked and this machine is none of them.
+  var everyNode: [(node: String, failover: FailoverConfiguration)] = []
   /// A keepalived.conf with warnings: it runs, as keepalived would run it, but not as written.
   var hasFailoverWarnings = false
 }
@@ -29,8 +31,11 @@ struct LoadedConfiguration {
 enum ConfigurationLoader {
   private typealias File = (path: String, bytes: [UInt8])
 
-  /// `node` is which node of a native file this machine is; nil lets it find itself.
-  static func load(_ paths: [String], node: String? = nil) -> LoadedConfiguration {
+  /// `node` is which node of a native file this machine is; nil lets it find itself. A file that is
+  /// only checked may be one of other machines.
+  static func load(
+    _ paths: [String], node: String? = nil, isOnlyChecked: Bool = false
+  ) -> LoadedConfiguration {
     var loaded = LoadedConfiguration()
     let files: [File]
     do {
@@ -47,7 +52,7 @@ enum ConfigurationLoader {
     var failoverFiles: [File] = []
     var nativeFiles: [File] = []
     for file in files {
-      if NativeDialect.recognises(file.bytes) {
+      if NativeDialect.recognises(file.bytes) || isNamedNative(file) {
         nativeFiles.append(file)
       } else if HAProxyDialect.recognises(file.bytes) {
         proxyFiles.append(file)
@@ -75,7 +80,8 @@ enum ConfigurationLoader {
     }
     guard loaded.problems.isEmpty else { return loaded }
     if !nativeFiles.isEmpty {
-      loadNative(nativeFiles, node, &loaded)
+      let options = ThisMachine.options(node: node, isOnlyChecked: isOnlyChecked)
+      loadNative(nativeFiles, options, &loaded)
       return loaded
     }
     var halves = LoadedConfiguration.Halves()
@@ -104,9 +110,9 @@ enum ConfigurationLoader {
   }
 
   private static func loadNative(
-    _ files: [File], _ node: String?, _ loaded: inout LoadedConfiguration
+    _ files: [File], _ options: NativeOptions, _ loaded: inout LoadedConfiguration
   ) {
-    let result = NativeDialect.parse(files: files, options: ThisMachine.options(node: node))
+    let result = NativeDialect.parse(files: files, options: options)
     loaded.diagnostics += result.diagnostics
     if let proxy = result.proxy { validateChecks(proxy, &loaded) }
     if let http = result.http {
@@ -119,6 +125,7 @@ enum ConfigurationLoader {
     guard result.document != nil, loaded.problems.isEmpty else { return }
     loaded.document = result.document
     loaded.node = result.node
+    loaded.everyNode = result.everyNode
     loaded.halves = LoadedConfiguration.Halves(
       proxy: result.proxy, failover: result.failover, http: result.http)
   }
@@ -134,6 +141,12 @@ enum ConfigurationLoader {
         loaded.problems.append((origin.isEmpty ? "" : origin + ": error: ") + "\(error)")
       }
     }
+  }
+
+  /// What is called so is meant so, also when it is empty or begins with a mistake.
+  private static func isNamedNative(_ file: File) -> Bool {
+    (file.path.hasSuffix(".yaml") || file.path.hasSuffix(".yml"))
+      && !HAProxyDialect.recognises(file.bytes) && !KeepalivedDialect.recognises(file.bytes)
   }
 
   /// A file of blanks and comments counts as well: HAProxy reads those.

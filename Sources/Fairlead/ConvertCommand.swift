@@ -1,8 +1,7 @@
-// `fairlead convert` and `fairlead init`: native files made from other files, or from words.
+// `fairlead convert`: a native file made from other files.
 
 import ArgumentParser
 import Configuration
-import Glibc
 
 struct ConvertCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -81,7 +80,8 @@ struct ConvertCommand: ParsableCommand {
     let conversion = NativeConversion(proxy: proxy, nodes: nodes, names: names)
     conversion.notes.forEach(Console.say)
     if conversion.document == NativeDocument() { throw ExitCode(1) }
-    Console.write(NativeDialect.print(conversion.document), to: 1)
+    let schema = NativeDialect.schemaLine(InstalledSchema.path())
+    Console.write(schema + NativeDialect.print(conversion.document), to: 1)
   }
 
   /// Of several nodes, files in folders that have nothing to do with each other are each a node's
@@ -125,76 +125,5 @@ struct ConvertCommand: ParsableCommand {
           + "make them the same, or convert each node by itself")
     }
     return isOne ? first?.configuration : nil
-  }
-}
-
-struct InitCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "init",
-    abstract: "Writes a new fairlead.yaml; an existing file is never overwritten.")
-
-  @Argument(help: "The file to make; - for standard output.")
-  var file = "fairlead.yaml"
-
-  @Option(help: "Virtual address with its prefix length, such as 10.0.0.179/26.")
-  var vip: [String] = []
-
-  @Option(help: "NAME=ADDRESS of a node; the first one is preferred.")
-  var node: [String] = []
-
-  @Option(help: "NAME=ADDRESS:PORT of a server.")
-  var server: [String]
-
-  @Option(help: "Where to listen.")
-  var listen = "0.0.0.0:6443"
-
-  func run() throws {
-    let made = NativeDialect.starter(
-      virtualAddresses: vip, nodes: try node.map { try InitCommand.pair($0, "--node") },
-      servers: try server.map { try InitCommand.pair($0, "--server") }, listen: listen)
-    Console.show(made.diagnostics)
-    if made.diagnostics.contains(where: { $0.severity == .error }) { throw ExitCode(1) }
-    if file == "-" {
-      Console.write(made.text, to: 1)
-      return
-    }
-    try write(made.text)
-    Console.print(
-      """
-      \(file) is written. Next:
-        1. copy it to every node, unchanged
-        2. on each of them: fairlead check \(file)
-        3. on each of them: fairlead run \(file)
-      A node finds itself by its host name or address; --node NAME says it otherwise.
-      """)
-  }
-
-  private func write(_ text: String) throws {
-    // Passwords may be added later: nobody else reads it.
-    let descriptor = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else {
-      Console.say(
-        errno == EEXIST
-          ? "\(file) is already there and stays as it is; name another file, or - to see the text"
-          : "\(file): \(String(cString: strerror(errno)))")
-      throw ExitCode(1)
-    }
-    defer { close(descriptor) }
-    var bytes = Array(text.utf8)[...]
-    while !bytes.isEmpty {
-      let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else {
-        Console.say("\(file): \(String(cString: strerror(errno)))")
-        throw ExitCode(1)
-      }
-      bytes = bytes.dropFirst(count)
-    }
-  }
-
-  private static func pair(_ text: String, _ option: String) throws -> (String, String) {
-    let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-    guard parts.count == 2 else { throw ValidationError("\(option) \(text): write NAME=ADDRESS") }
-    return (parts[0], parts[1])
   }
 }

@@ -28,6 +28,7 @@ extension Daemon {
     var report = StatusReport(
       program: Version.text, pid: Int(getpid()), started: started, now: WallClock.now)
     report.node = System.hostName
+    report.nodes = nodes.isEmpty ? nil : nodes.map(\.name)
     report.routers = routerReports
     report.moves = moves
     guard let engine else { return report }

@@ -6,8 +6,13 @@ import ArgumentParser
 struct Fairlead: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "fairlead",
-    abstract: "Keeps a Kubernetes API endpoint alive: a TCP load balancer and a virtual IP for"
-      + " existing haproxy.cfg and keepalived.conf files.",
+    abstract: "Keeps a Kubernetes API endpoint alive: a TCP load balancer and a virtual IP.",
+    discussion: """
+      Begin with `fairlead init`, which writes a fairlead.yaml, one file for all nodes; then \
+      `fairlead check`, `fairlead run` and `fairlead status`. Existing haproxy.cfg and \
+      keepalived.conf files run as they are: `fairlead run haproxy.cfg keepalived.conf`; \
+      `fairlead convert` makes a fairlead.yaml of them.
+      """,
     version: Version.text,
     subcommands: [
       RunCommand.self, CheckCommand.self, VerifyCommand.self, ConvertCommand.self, InitCommand.self,

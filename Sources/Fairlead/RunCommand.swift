@@ -29,7 +29,9 @@ struct RunCommand: AsyncParsableCommand {
     help: "Keep memory from being swapped out while virtual routers run.")
   var lockMemory = true
 
-  @Option(help: "Which node of a fairlead.yaml this machine is; it finds itself otherwise.")
+  @Option(
+    help: "Which node of a fairlead.yaml this machine is; it finds itself otherwise.",
+    completion: Completion.nodesOfFile)
   var node: String?
 
   @Option(

@@ -7,8 +7,8 @@ import Glibc
 enum ThisMachine {
   /// The host name as the kernel has it, and every address that is not a virtual one of ours. A
   /// machine that does not tell its addresses is found by name only.
-  static func options(node: String?) -> NativeOptions {
-    var options = NativeOptions(hostName: hostName(), node: node)
+  static func options(node: String?, isOnlyChecked: Bool = false) -> NativeOptions {
+    var options = NativeOptions(hostName: hostName(), node: node, isOnlyChecked: isOnlyChecked)
     guard let table = try? LinkTable() else { return options }
     for link in table.links.values.sorted(by: { $0.index < $1.index }) {
       for held in table.addresses(of: link.index) where !held.isOurs {

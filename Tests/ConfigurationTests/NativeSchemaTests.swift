@@ -11,6 +11,7 @@ import Testing
       .appendingPathComponent("Packaging/fairlead.schema.json")
     let json = try JSONSerialization.jsonObject(with: Data(contentsOf: file))
     let schema = try #require(json as? [String: Any])
+    #expect((schema["$id"] as? String)?.isEmpty == false)
     let definitions = try #require(schema["$defs"] as? [String: Any])
     func keys(_ value: Any?) -> Set<String> {
       let object = value as? [String: Any]

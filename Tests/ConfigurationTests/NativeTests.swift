@@ -64,8 +64,10 @@ private let failoverOnly = header + "virtualAddresses: [10.0.0.179/26]\n"
     #expect(result.diagnostics == [])
     let router = try #require(result.failover?.routers.first)
     #expect(result.node == "lb-2" && router.interface == "eth0" && router.priority == 190)
-    #expect(router.peers == [UnicastPeer(.v4(0x0a00_0083))])
+    #expect(router.peers == [UnicastPeer(.v4(0x0a00_0083)), UnicastPeer(.v4(0x0a00_0085))])
+    #expect(router.version == .v3 && router.advertisementInterval == .milliseconds(100))
     #expect(result.proxy?.backends.first?.servers.count == 3)
+    #expect(bytes.split(separator: 10).count <= 10, "ten lines are the promise")
   }
 
   @Test func nodeFindsItselfByNameAddressOrOption() {
@@ -79,6 +81,54 @@ private let failoverOnly = header + "virtualAddresses: [10.0.0.179/26]\n"
     let lost = native(failoverOnly, NativeOptions(hostName: "elsewhere"))
     #expect(lost.failover == nil && lost.node == nil)
     #expect(lost.diagnostics.first?.message.contains("lb-1 (10.0.0.131), lb-2") == true)
+  }
+
+  @Test func fileIsCheckedAwayFromItsNodes() throws {
+    let elsewhere = NativeOptions(hostName: "ci", isOnlyChecked: true)
+    let all = native(failoverOnly, elsewhere)
+    #expect(all.diagnostics.map(\.severity) == [.note] && all.failover == nil && all.node == nil)
+    #expect(all.everyNode.map(\.node) == ["lb-1", "lb-2"])
+    #expect(all.everyNode.map { $0.failover.routers[0].priority } == [200, 190])
+    #expect(all.everyNode[1].failover.routers[0].interface == "interface-of-lb-2")
+    var one = elsewhere
+    one.node = "lb-2"
+    let named = native(failoverOnly, one)
+    #expect(named.diagnostics.map(\.severity) == [.note] && named.everyNode.isEmpty)
+    #expect(named.failover?.routers.first?.priority == 190)
+    // The node itself could mend it.
+    let itself = native(failoverOnly, NativeOptions(hostName: "lb-2", isOnlyChecked: true))
+    #expect(itself.diagnostics.map(\.severity) == [.warning] && itself.failover != nil)
+    for options in [NativeOptions(hostName: "ci"), NativeOptions(hostName: "ci", node: "lb-2")] {
+      let run = native(failoverOnly, options)
+      #expect(run.diagnostics.map(\.severity) == [.error] && run.failover == nil)
+    }
+  }
+
+  @Test func nodeWithoutAddressIsNamedWithoutParentheses() {
+    let text = "nodes: {a: {interface: eth0}, b: 10.0.0.2}\nvirtualAddresses: [10.0.0.179/26]\n"
+    let lost = native(text, NativeOptions(hostName: "elsewhere"))
+    #expect(lost.diagnostics.first?.message.contains("the nodes are a, b (10.0.0.2)") == true)
+  }
+
+  @Test func passwordIsWarnedOfWhereItStands() {
+    let text = header + "virtualAddresses:\n  - {address: 10.0.0.9/24, password: x, interval: 2s}\n"
+    let said = native(text).diagnostics
+    #expect(said.map(\.severity) == [.warning] && said.first?.line == 5 && said.first?.column == 38)
+    #expect(said.first?.message.contains("more than 6s") == true)
+    #expect(native(failoverOnly).diagnostics == [])
+  }
+
+  @Test func starterIsReadBack() {
+    let made = NativeDialect.starter(
+      virtualAddresses: ["10.0.0.179/26"], nodes: [("lb-1", "10.0.0.131")],
+      servers: [(nil, "127.0.0.1:7442"), ("b", "[::1]:6443")], listen: "6443", schema: "/s.json")
+    #expect(made.diagnostics.allSatisfy { $0.severity == .note })
+    #expect(made.text.hasPrefix("# yaml-language-server: $schema=/s.json\nnodes:\n"))
+    #expect(NativeDialect.recognises(Array(made.text.utf8)))
+    let again = native(made.text, NativeOptions(hostName: "", isOnlyChecked: true))
+    let servers = again.proxy?.backends.first?.servers
+    #expect(servers?.map(\.name) == ["127.0.0.1:7442", "b"])
+    #expect(NativeDialect.schemaLine("a b\n").isEmpty, "it would not be one comment")
   }
 
   @Test func versionFollowsThePassword() throws {

@@ -95,6 +95,25 @@ def test_servers_of_the_running_daemon(script: Path, proxy: Fairlead) -> None:
     assert completed(script, "drain", *control, "") == everyone - {"masters/two"}
 
 
+def test_nodes_of_the_file_and_of_the_running_daemon(
+    script: Path, start: Start, tmp_path: Path
+) -> None:
+    file = tmp_path / "fairlead.yaml"
+    file.write_text(
+        "nodes: {left: 127.0.0.1, right: 127.0.0.2}\n"
+        f"frontends: [{{listen: 127.0.0.1:{free_port()}}}]\n"
+        "servers: [127.0.0.1:1]\nhttp: none\n"
+    )
+    for command in ("run", "check", "verify"):
+        assert completed(script, command, str(file), "--node", "") == {"left", "right"}
+        assert completed(script, command, "--node", "") == set(), "no file, no nodes"
+    assert completed(script, "check", "/nonexistent", "--node", "") == set()
+    proxy = start(file.read_text())
+    assert isinstance(proxy, Fairlead)
+    control = ("--control", str(proxy.control))
+    assert completed(script, "failover", *control, "--to", "") == {"left", "right"}
+
+
 def test_no_daemon_and_one_that_hangs_are_silence(script: Path, proxy: Fairlead) -> None:
     assert completed(script, "drain", "--control", "/nonexistent/socket", "") == set()
     proxy.process.signal(signal.SIGSTOP)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 import stat
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from harness.cluster import VIRTUAL, Cluster
+from harness.ports import free_port
+from harness.process import ManagedProcess
 from harness.proxies import FAIRLEAD, REPOSITORY
 from harness.routers import NameServer
 from harness.waiting import eventually
@@ -147,3 +152,112 @@ def test_print_tells_what_the_other_dialects_cannot(tmp_path: Path) -> None:
         last = printed.stdout.splitlines()[-1]
         assert last.startswith("# fairlead.yaml: ") and said in last, printed.stdout
         assert token not in printed.stdout
+
+
+def test_init_names_the_option_that_is_missing(tmp_path: Path) -> None:
+    made = fairlead("init", "--vip", "10.0.0.179/26", cwd=tmp_path)
+    assert made.returncode != 0
+    assert "--node NAME=ADDRESS is missing" in made.stderr
+    assert "--server NAME=ADDRESS:PORT is missing" in made.stderr
+    assert "fairlead.yaml:" not in made.stderr, "there is no such file"
+    assert not (tmp_path / "fairlead.yaml").exists()
+
+
+def test_init_takes_servers_without_a_name(tmp_path: Path) -> None:
+    made = fairlead("init", "-", "--server", "127.0.0.1:7442", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert "\n  - 127.0.0.1:7442\n" in made.stdout
+    made = fairlead("init", "-", "--server", "127.0.0.1", cwd=tmp_path)
+    assert made.returncode == 1
+    assert "servers[0]: expected an address or a name, and a port" in made.stderr
+
+
+GROUP = 4242
+WITH_GROUP = 'mount --bind "$1" /etc/group && shift && exec "$@"'
+
+
+def test_the_service_reads_what_init_has_written(tmp_path: Path) -> None:
+    """Where the group exists; the service's user reads the file again at a reload."""
+    groups = tmp_path / "group"
+    groups.write_text(Path("/etc/group").read_text() + f"fairlead:x:{GROUP}:\n")
+    folder = Path(tempfile.mkdtemp(prefix="fairlead-service-"))
+    folder.chmod(0o755)
+    port = free_port()
+    try:
+        file = folder / "fairlead.yaml"
+        words = ["unshare", "-m", "sh", "-c", WITH_GROUP, "sh", groups, FAIRLEAD, "init", file]
+        words += ["--server", "127.0.0.1:1", "--listen", f"127.0.0.1:{port}"]
+        made = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=20)
+        assert made.returncode == 0, made.stderr
+        about = file.stat()
+        assert (about.st_uid, about.st_gid) == (0, GROUP)
+        assert stat.S_IMODE(about.st_mode) == 0o640
+        as_service = ["setpriv", "--reuid=65534", f"--regid={GROUP}", "--clear-groups"]
+        options = ["--http", "none", "--control", "none"]
+        running = ManagedProcess([*as_service, str(FAIRLEAD), "run", *options, str(file)])
+        try:
+            assert running.stderr is not None
+            running.stderr.wait_for_text("is ready", 10)
+            file.write_text(file.read_text() + "  - 127.0.0.1:2\n")
+            running.signal(signal.SIGHUP)
+            running.stderr.wait_for_text("event=reload.done", 10)
+        finally:
+            running.kill()
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_editors_find_the_schema_where_it_is_installed(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "fairlead"
+    shutil.copy(FAIRLEAD, program)
+    command = [str(program), "init", "-", "--server", "127.0.0.1:1"]
+
+    def first_line() -> str:
+        made = subprocess.run(command, capture_output=True, text=True, timeout=20)
+        assert made.returncode == 0, made.stderr
+        return made.stdout.splitlines()[0]
+
+    assert first_line() == "frontends:"
+    schema = tmp_path / "share" / "fairlead" / "fairlead.schema.json"
+    schema.parent.mkdir(parents=True)
+    shutil.copy(REPOSITORY / "Packaging" / "fairlead.schema.json", schema)
+    assert first_line() == f"# yaml-language-server: $schema={schema}"
+
+
+EXAMPLE = REPOSITORY / "Examples" / "fairlead.yaml"
+
+
+def test_any_machine_can_check_a_file(tmp_path: Path) -> None:
+    """This one is none of the nodes, and has none of their interfaces."""
+    for words in ([], ["--node", "lb-2"]):
+        checked = fairlead("check", *words, EXAMPLE, cwd=tmp_path)
+        said = (checked.returncode, checked.stdout, checked.stderr)
+        assert said == (0, "Configuration file is valid\n", "")
+    noted = fairlead("check", "--verbose", "--node", "lb-2", EXAMPLE, cwd=tmp_path)
+    assert "note: virtual address '10.0.0.179': no interface" in noted.stderr
+    printed = fairlead("check", "--print", EXAMPLE, cwd=tmp_path)
+    assert [printed.stdout.count(f"# node lb-{n}\n") for n in (1, 2, 3)] == [1, 1, 1]
+    for words in ([], ["--node", "lb-2"]):
+        ran = fairlead("run", *words, EXAMPLE, cwd=tmp_path)
+        assert ran.returncode == 1 and "error: " in ran.stderr, "to run it is another matter"
+
+
+def test_a_file_without_words_is_an_error(tmp_path: Path) -> None:
+    for text in ("", "# nothing\n"):
+        (tmp_path / "fairlead.yaml").write_text(text)
+        checked = fairlead("check", "fairlead.yaml", cwd=tmp_path)
+        assert checked.returncode == 1
+        assert "the file is empty" in checked.stderr and "'frontends'" in checked.stderr
+        assert "bind" not in checked.stderr
+
+
+def test_a_password_is_warned_of_with_its_place(tmp_path: Path) -> None:
+    file = EXAMPLE.parent / "beside-keepalived" / "fairlead.yaml"
+    checked = fairlead("check", file, cwd=tmp_path)
+    assert checked.returncode == 0
+    number = 1 + [line.strip() for line in file.read_text().splitlines()].index(
+        "password: 42Secure"
+    )
+    assert f"fairlead.yaml:{number}:15: warning: virtualAddresses[0].password" in checked.stderr
+    assert "after more than 3s" in checked.stderr

@@ -26,7 +26,8 @@ struct NativeAssembly {
     return nodes.first { !own.isDisjoint(with: $0.addresses) }
   }
 
-  /// nil without virtual addresses, or when an error has been reported.
+  /// Of this node. nil without virtual addresses, when an error has been reported, or when only a
+  /// check is asked for and this machine is none of the nodes.
   func failover() -> FailoverConfiguration? {
     guard !document.nodes.isEmpty else {
       if let name = options.node {
@@ -37,8 +38,16 @@ struct NativeAssembly {
     guard let node else {
       // The proxy half is the same on every node, and does not ask.
       guard !document.virtualAddresses.isEmpty || options.node != nil else { return nil }
-      let known = document.nodes.map {
-        "\($0.name) (\($0.addresses.map { "\($0)" }.joined(separator: ", ")))"
+      if options.isOnlyChecked, options.node == nil {
+        reader.report(
+          .note, line: 0, column: 0,
+          "this machine is none of the file's nodes, so all of them are looked at; their "
+            + "interfaces are seen there")
+        return nil
+      }
+      let known = document.nodes.map { node in
+        let addresses = node.addresses.map { "\($0)" }.joined(separator: ", ")
+        return node.name + (addresses.isEmpty ? "" : " (\(addresses))")
       }.joined(separator: ", ")
       let who =
         options.node.map { "there is no node '\($0)' in this file" }
@@ -49,15 +58,24 @@ struct NativeAssembly {
         who + "; the nodes are \(known)" + (options.node == nil ? "; --node NAME says which" : ""))
       return nil
     }
+    return failover(of: node)
+  }
+
+  /// Every node's part, for a check on a machine that is none of them; empty otherwise.
+  func everyNode() -> [(node: String, failover: FailoverConfiguration)] {
+    guard options.isOnlyChecked, node == nil, options.node == nil else { return [] }
+    return document.nodes.compactMap { node in failover(of: node).map { (node.name, $0) } }
+  }
+
+  private func failover(of node: NativeNode) -> FailoverConfiguration? {
     var result = FailoverConfiguration()
     result.global = document.vrrp
     result.staticAddresses = node.staticAddresses.map { address in
       var address = address
       address.interface = address.interface ?? node.interface ?? anyInterface(node)
       if address.interface == nil {
-        reader.report(
-          line: 0, column: 0,
-          "static address \(address.address) of node '\(node.name)' needs 'dev INTERFACE'")
+        address.interface = missingInterface(
+          node, "static address \(address.address) of node '\(node.name)' needs 'dev INTERFACE'")
       }
       return address
     }
@@ -96,13 +114,10 @@ struct NativeAssembly {
     guard let own = members.first(where: { $0.node.name == node.name }),
       let family = address.addresses.first?.address.family
     else { return nil }
-    guard let interface = interface(address, node) else {
-      // The same would be said of the other addresses.
-      guard !reader.hasErrors else { return nil }
-      reader.report(
-        line: 0, column: 0,
-        "virtual address '\(address.effectiveName)': no interface of this machine has an address "
-          + "of node '\(node.name)'; name it: nodes.\(node.name).interface")
+    let unknown =
+      "virtual address '\(address.effectiveName)': no interface of this machine has an address of "
+      + "node '\(node.name)'; name it: nodes.\(node.name).interface"
+    guard let interface = interface(address, node) ?? missingInterface(node, unknown) else {
       return nil
     }
     var router = address.settings
@@ -162,6 +177,18 @@ struct NativeAssembly {
 
   private func anyInterface(_ node: NativeNode) -> String? {
     options.addresses.first { node.addresses.contains($0.address) }?.interface
+  }
+
+  /// An error where it is to run. A check elsewhere cannot know; then a word that says so takes
+  /// the interface's place. Who found itself by its host name is where it is to run.
+  private func missingInterface(_ node: NativeNode, _ message: String) -> String? {
+    if !options.isOnlyChecked || self.node?.name == node.name {
+      let isItself = options.node == nil
+      reader.report(
+        !options.isOnlyChecked ? .error : isItself ? .warning : .note, line: 0, column: 0,
+        message + (options.isOnlyChecked ? ", if that is so on the node itself" : ""))
+    }
+    return options.isOnlyChecked ? "interface-of-\(node.name)" : nil
   }
 
   private func interface(_ address: NativeVirtualAddress, _ node: NativeNode) -> String? {

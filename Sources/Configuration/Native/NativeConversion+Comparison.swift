@@ -12,7 +12,8 @@ extension NativeConversion {
     let bytes = Array(NativeDialect.print(document).utf8)
     func parsed(_ node: String?) -> NativeParseResult {
       NativeDialect.parse(
-        files: [("fairlead.yaml", bytes)], options: NativeOptions(hostName: "", node: node))
+        files: [("fairlead.yaml", bytes)],
+        options: NativeOptions(hostName: "", node: node, isOnlyChecked: true))
     }
     let first = parsed(document.nodes.first?.name)
     for problem in first.diagnostics where problem.severity == .error {

@@ -35,9 +35,11 @@ public enum NativeDialect {
     if !reader.hasErrors {
       let assembly = NativeAssembly(reader: reader, document: document, options: options)
       let failover = assembly.failover()
+      let everyNode = assembly.everyNode()
       if !reader.hasErrors {
         result.proxy = document.proxy
         result.failover = failover
+        result.everyNode = everyNode
         result.http = document.http.settings
         result.node = assembly.node?.name
         result.document = document
@@ -99,10 +101,16 @@ public struct NativeOptions: Sendable {
   public var addresses: [LocalAddress]
   /// `--node`: goes before the host name and the addresses.
   public var node: String?
-  public init(hostName: String, addresses: [LocalAddress] = [], node: String? = nil) {
+  /// Nothing is to run from the result: what only the nodes themselves can know is no error.
+  public var isOnlyChecked: Bool
+  public init(
+    hostName: String, addresses: [LocalAddress] = [], node: String? = nil,
+    isOnlyChecked: Bool = false
+  ) {
     self.hostName = hostName
     self.addresses = addresses
     self.node = node
+    self.isOnlyChecked = isOnlyChecked
   }
 }
 
@@ -114,6 +122,9 @@ public struct NativeParseResult: Sendable {
   public var failover: FailoverConfiguration?
   /// nil: no HTTP; also with errors.
   public var http: HTTPSettings?
+  /// Each node's `failover`, in file order, when only a check was asked for and this machine is
+  /// none of them; their interfaces may then be words such as `interface-of-lb-1`.
+  public var everyNode: [(node: String, failover: FailoverConfiguration)] = []
   /// Which of the file's nodes this machine is; nil when the file has none.
   public var node: String?
   public var diagnostics: [Diagnostic]

@@ -109,10 +109,7 @@ struct NativeParser {
       if reader.errorCount == before { reader.report(at: value, "'address' is missing") }
       return result
     }
-    if result.password != nil, result.version == .v3 {
-      reader.report(
-        at: value["password"], "VRRP version 3 has no passwords: remove 'password', or 'version'")
-    }
+    checkPassword(result, at: value)
     let isWhole = result.effectiveInterval.components.attoseconds == 0
     switch result.effectiveVersion {
     case .v2:
@@ -136,6 +133,31 @@ struct NativeParser {
       }
     }
     return result
+  }
+
+  /// The value of a key, or the whole where it is not said.
+  private func place(_ key: String, in value: NativeValue) -> NativeValue {
+    guard let pair = value.node.mapping?.first(where: { $0.key.string == key }) else {
+      return value
+    }
+    return NativeValue(node: pair.value, path: "\(value.path).\(key)")
+  }
+
+  /// What a password costs is not to be seen in the file.
+  private func checkPassword(_ address: NativeVirtualAddress, at value: NativeValue) {
+    guard address.password != nil else { return }
+    if address.version == .v3 {
+      reader.report(
+        at: value["password"], "VRRP version 3 has no passwords: remove 'password', or 'version'")
+      return
+    }
+    let adverts = address.settings.downTimerAdverts
+    let slow = HAProxyUnits.print(address.effectiveInterval * adverts)
+    let fast = HAProxyUnits.print(.milliseconds(100) * (adverts + 1))
+    reader.report(
+      .warning, at: value["password"],
+      "this makes it VRRP version 2, which carries whole seconds: another node takes over after "
+        + "more than \(slow). Without a password, on all nodes at once, it takes less than \(fast)")
   }
 
   /// Health takes its place among the priorities.

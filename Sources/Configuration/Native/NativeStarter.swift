@@ -1,31 +1,32 @@
 // A new native file from the words of a command line.
 
 extension NativeDialect {
-  /// A new file from the words of a command line, and what is wrong with them. Pairs are a name
-  /// and an address.
+  /// The text, and what is wrong with it. Nodes are names and addresses; a server's name may be
+  /// left out. With `schema`, a path or URL, a first line tells editors where the schema is.
   public static func starter(
-    virtualAddresses: [String], nodes: [(String, String)], servers: [(String, String)],
-    listen: String
+    virtualAddresses: [String], nodes: [(name: String, address: String)],
+    servers: [(name: String?, address: String)], listen: String, schema: String? = nil
   ) -> (text: String, diagnostics: [Diagnostic]) {
     var top: [(String, NativeOutput)] = []
-    if !nodes.isEmpty { top.append(("nodes", .map(nodes.map { ($0.0, .scalar($0.1)) }))) }
+    if !nodes.isEmpty { top.append(("nodes", .map(nodes.map { ($0.name, .scalar($0.address)) }))) }
     if !virtualAddresses.isEmpty {
-      top.append(
-        ("virtualAddresses", .list(virtualAddresses.map { .map([("address", .scalar($0))]) })))
+      top.append(("virtualAddresses", .list(virtualAddresses.map { .scalar($0) })))
     }
     top.append(("frontends", .list([.map([("listen", .scalar(listen))])])))
-    top.append(
-      (
-        "servers",
-        .list(servers.map { .map([("name", .scalar($0.0)), ("address", .scalar($0.1))]) })
-      ))
-    let text = NativeOutput.map(top).block()
-    // Which node this machine is does not matter here, nor do its interfaces.
-    let local = nodes.compactMap { IPAddress($0.1) }.map {
-      NativeOptions.LocalAddress(interface: "any", address: $0, prefixLength: 32)
+    let items = servers.map { server -> NativeOutput in
+      guard let name = server.name else { return .scalar(server.address) }
+      return .map([("name", .scalar(name)), ("address", .scalar(server.address))])
     }
-    let options = NativeOptions(hostName: "", addresses: local, node: nodes.first?.0)
-    let result = parse(files: [("fairlead.yaml", Array(text.utf8))], options: options)
+    top.append(("servers", .list(items)))
+    let text = schemaLine(schema) + NativeOutput.map(top).block()
+    let options = NativeOptions(hostName: "", isOnlyChecked: true)
+    let result = parse(files: [("the new file", Array(text.utf8))], options: options)
     return (text, result.diagnostics)
+  }
+
+  /// The line by which editors with a YAML language server find the schema; empty without one.
+  public static func schemaLine(_ schema: String?) -> String {
+    guard let schema, schema.utf8.allSatisfy({ (33...126).contains($0) }) else { return "" }
+    return "# yaml-language-server: $schema=\(schema)\n"
   }
 }

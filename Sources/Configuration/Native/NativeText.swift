@@ -16,7 +16,10 @@ enum NativeText {
     guard isBounded(bytes, reader) else { return nil }
     do {
       guard let root = try Yams.compose(yaml: text, .basic) else {
-        reader.report(line: 0, column: 0, "the file is empty")
+        reader.report(
+          line: 0, column: 0,
+          "the file is empty: a fairlead.yaml has 'frontends' and 'servers', or 'nodes' and "
+            + "'virtualAddresses', or all of these; 'fairlead init' writes one")
         return nil
       }
       return NativeValue(node: root, path: "")

@@ -1,7 +1,8 @@
-// What a shell offers after Tab: names that only the running daemon knows. Quick and silent: a
+// What a shell offers after Tab: names that the running daemon or a file knows. Quick and silent: a
 // person waits at the prompt, and a daemon that is not there is no error here.
 
 import ArgumentParser
+import Configuration
 import Control
 
 enum Completion {
@@ -25,6 +26,24 @@ enum Completion {
 
   /// Virtual routers by name.
   static let routers = names { $0.routers.map(\.name) }
+
+  /// The nodes of the running daemon's native file; without one, the node it runs on.
+  static let nodes = names { report in
+    report.nodes ?? report.node.map { [$0] } ?? []
+  }
+
+  /// The nodes of a native file that the command line names.
+  static let nodesOfFile = CompletionKind.custom { words, _, _ in
+    for word in words.dropFirst() where !word.hasPrefix("-") {
+      guard let files = try? ConfigurationFiles.load(paths: [word]), let file = files.first,
+        NativeDialect.recognises(file.bytes)
+      else { continue }
+      let options = NativeOptions(hostName: "", isOnlyChecked: true)
+      let result = NativeDialect.parse(files: [file], options: options)
+      return result.document?.nodes.map(\.name) ?? []
+    }
+    return []
+  }
 
   private static func allServers(_ report: StatusReport) -> [(name: String, isDrained: Bool)] {
     report.backends.flatMap { backend in

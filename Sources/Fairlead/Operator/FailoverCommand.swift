@@ -17,7 +17,8 @@ struct FailoverCommand: ParsableCommand {
       """)
   @OptionGroup var options: OperatorOptions
 
-  @Option(help: "The node that is to have them, by name or address.")
+  @Option(
+    help: "The node that is to have them, by name or address.", completion: Completion.nodes)
   var to: String?
 
   @Option(

@@ -22,7 +22,9 @@ struct VerifyCommand: AsyncParsableCommand {
     others: ["/etc/haproxy/haproxy.cfg", "/etc/keepalived/keepalived.conf"]
   )
 
-  @Option(help: "Which node of a fairlead.yaml this machine is; it finds itself otherwise.")
+  @Option(
+    help: "Which node of a fairlead.yaml this machine is; it finds itself otherwise.",
+    completion: Completion.nodesOfFile)
   var node: String?
 
   @Flag(help: "Print the findings as JSON.")
