@@ -48,6 +48,9 @@ public struct RouterReport: Codable, Equatable, Sendable {
   public var priority: Int
   /// Why it has this priority, in words; empty when nothing but the configuration decides.
   public var standing: String
+  /// healthy, recovering, unhealthy or drained; nil for one that does not follow the proxy, unless
+  /// the node is drained.
+  public var health: String?
   /// `this node`, or the address of the master as last heard; nil when nobody was heard.
   public var master: String?
   /// When an advert of another node was taken last; nil when none was. Backups send none.
@@ -123,7 +126,7 @@ public struct ProxyReport: Codable, Equatable, Sendable {
 public struct BackendReport: Codable, Equatable, Sendable {
   public var name: String
   public var isDisabled: Bool
-  /// Servers that take new sessions.
+  /// Servers that take new sessions, ready or not.
   public var usableServers: Int
   /// Sessions that wait for any server.
   public var queued: Int
@@ -151,6 +154,11 @@ public struct BackendReport: Codable, Equatable, Sendable {
     self.failOpens = failOpens
     self.traffic = traffic
     self.servers = servers
+  }
+
+  /// For example `2 of 3 up`, or `0 of 3 ready` while it fails open.
+  public var usableWords: String {
+    isFailedOpen ? "0 of \(servers.count) ready" : "\(usableServers) of \(servers.count) up"
   }
 }
 

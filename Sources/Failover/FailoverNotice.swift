@@ -94,6 +94,18 @@ public struct FailoverOptions: Equatable, Sendable {
   public init() {}
 }
 
+/// In a word, what this node is worth as the holder of an address.
+public enum RouterHealth: String, CaseIterable, Sendable {
+  case healthy
+  /// Healthy again, or since the start, for a short time only: it takes no address from a healthy
+  /// node.
+  case recovering
+  /// It reaches no server, or nothing is known of them yet.
+  case unhealthy
+  /// By an operator, whatever else is known.
+  case drained
+}
+
 /// What can be seen of one router from outside its thread.
 public struct RouterStatus: Equatable, Sendable {
   public var name: String
@@ -106,6 +118,8 @@ public struct RouterStatus: Equatable, Sendable {
   public var faults: [String]
   /// Why it has this priority, in words; empty when nothing but the configuration decides.
   public var standing: String
+  /// nil for a router that does not follow the proxy, unless the node is drained.
+  public var health: RouterHealth?
   /// The master, as last heard.
   public var master: IPAddress?
   /// Microseconds of the monotonic clock of the last advert that was heard and taken; nil when

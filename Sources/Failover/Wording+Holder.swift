@@ -1,4 +1,4 @@
-// Words for why a router has its priority, and for how an operator's order ended.
+// Words for a router's health, for why it has its priority, and for how an operator's order ended.
 
 import Configuration
 import VRRP
@@ -34,6 +34,21 @@ extension Wording {
     case .claimed: words.append("keeps the address, by an operator's order")
     }
     return words.joined(separator: "; ")
+  }
+}
+
+extension RouterHealth {
+  init?(_ situation: HolderSituation) {
+    if situation.isDrained {
+      self = .drained
+      return
+    }
+    guard situation.follows else { return nil }
+    switch situation.standing {
+    case .settled: self = .healthy
+    case .recovering: self = .recovering
+    case .unhealthy: self = .unhealthy
+    }
   }
 }
 

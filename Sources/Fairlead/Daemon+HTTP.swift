@@ -84,6 +84,7 @@ extension Daemon {
       history: history,
       vocabulary: MetricsVocabulary(
         sessionEnds: SessionEnd.allCases.map(\.label),
-        dropReasons: RouterStatus.dropReasons, checkResults: CheckStatus.allCases.map(\.code)))
+        dropReasons: RouterStatus.dropReasons, checkResults: CheckStatus.allCases.map(\.code),
+        pathStates: RouterHealth.allCases.map(\.rawValue)))
   }
 }

@@ -102,6 +102,7 @@ extension Daemon {
         faults: status.faults, advertsSent: status.advertsSent,
         advertsReceived: status.advertsReceived,
         drops: Dictionary(drops, uniquingKeysWith: +))
+      report.health = status.health?.rawValue
       report.takeover = status.takeover_us.map { Double($0) / 1_000_000 }
       report.transitions = counters.transitions(of: status.name)
       report.heard = status.heardAt_us.map { now - Double(now_us &- $0) / 1_000_000 }

@@ -9,7 +9,7 @@ import Testing
 @Suite struct MetricsTests {
   private let vocabulary = MetricsVocabulary(
     sessionEnds: ["complete", "client_abort"], dropReasons: ["bad-checksum"],
-    checkResults: ["L4OK", "L4CON"])
+    checkResults: ["L4OK", "L4CON"], pathStates: ["healthy", "unhealthy"])
 
   private var report: StatusReport {
     var report = StatusReport(program: "0.1.0", pid: 1, started: 100, now: 160)
@@ -22,6 +22,7 @@ import Testing
       since: 120.5, reason: "init", priority: 150, standing: "", master: "this node", faults: [],
       advertsSent: 3, advertsReceived: 0, drops: ["bad-checksum": 2])
     router.takeover = 0.34
+    router.health = "unhealthy"
     router.transitions = [TransitionReport(state: "master", cause: "master_down", count: 2)]
     report.routers = [router]
     report.frontends = [
@@ -40,7 +41,7 @@ import Testing
     report.backends = [
       BackendReport(
         name: "b", isDisabled: false, usableServers: 0, queued: 0, retries: 0, redispatches: 0,
-        traffic: traffic, servers: [server])
+        isFailedOpen: true, failOpens: 2, traffic: traffic, servers: [server])
     ]
     return report
   }
@@ -55,6 +56,10 @@ import Testing
       #"fairlead_accepted_connections_total 7"#,
       #"fairlead_router_state{router="VI_1",state="master"} 1"#,
       #"fairlead_router_state{router="VI_1",state="backup"} 0"#,
+      #"fairlead_router_path_state{router="VI_1",state="unhealthy"} 1"#,
+      #"fairlead_router_path_state{router="VI_1",state="healthy"} 0"#,
+      #"fairlead_backend_failed_open{backend="b"} 1"#,
+      #"fairlead_backend_fail_opens_total{backend="b"} 2"#,
       #"fairlead_virtual_address_held{router="VI_1",address="10.0.0.179/26"} 1"#,
       #"fairlead_router_state_change_timestamp_seconds{router="VI_1"} 120.5"#,
       #"fairlead_router_last_takeover_duration_seconds{router="VI_1"} 0.34"#,

@@ -83,6 +83,14 @@ enum FairleadMetrics {
           MetricSample([("router", router.name), ("address", $0)], router.state == "master")
         }
       })
+    // A router that does not follow the proxy has none of these states, unless drained.
+    text.add(
+      "fairlead_router_path_state", .gauge, "1 for what this node is worth as the holder.",
+      routers.flatMap { router in
+        vocabulary.pathStates.map {
+          MetricSample([("router", router.name), ("state", $0)], router.health == $0)
+        }
+      })
     each("fairlead_router_priority", .gauge, "Effective priority.") { Double($0.priority) }
     each("fairlead_router_faults", .gauge, "Things that keep the router in fault.") {
       Double($0.faults.count)
@@ -143,8 +151,15 @@ enum FairleadMetrics {
         name, kind, help, backends.map { MetricSample([("backend", $0.name)], value($0)) })
     }
     each("fairlead_backend_servers", .gauge, "Configured servers.") { $0.servers.count }
-    each("fairlead_backend_usable_servers", .gauge, "Servers that take new sessions.") {
-      $0.usableServers
+    each(
+      "fairlead_backend_usable_servers", .gauge, "Servers that take new sessions, ready or not."
+    ) { $0.usableServers }
+    each(
+      "fairlead_backend_failed_open", .gauge,
+      "Whether no server is ready, and some take sessions nevertheless."
+    ) { $0.isFailedOpen ? 1 : 0 }
+    each("fairlead_backend_fail_opens_total", .counter, "Times that it began to fail open.") {
+      $0.failOpens
     }
     each("fairlead_backend_queued_sessions", .gauge, "Sessions that wait for any server.") {
       $0.queued

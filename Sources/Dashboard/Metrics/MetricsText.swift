@@ -8,11 +8,16 @@ public struct MetricsVocabulary: Sendable {
   public var dropReasons: [String]
   /// Code words of check results.
   public var checkResults: [String]
+  /// What a node can be worth as the holder of an address.
+  public var pathStates: [String]
 
-  public init(sessionEnds: [String], dropReasons: [String], checkResults: [String]) {
+  public init(
+    sessionEnds: [String], dropReasons: [String], checkResults: [String], pathStates: [String]
+  ) {
     self.sessionEnds = sessionEnds
     self.dropReasons = dropReasons
     self.checkResults = checkResults
+    self.pathStates = pathStates
   }
 }
 

@@ -49,14 +49,16 @@ const stateWords = {
 
 function renderStateTile(routers, now) {
   const held = routers.filter((one) => one.state === 'master').length;
-  const fault = routers.some((one) => one.state === 'fault');
+  const isBad = routers.some((one) => one.state === 'fault'
+    || (one.state === 'master' && one.health === 'unhealthy'));
   const several = routers.length > 1, first = routers[0];
   const made = fillTile('state', several ? 'Virtual addresses' : 'Virtual address',
     several ? `${held} of ${routers.length}` : stateWords[first.state] || first.state,
     several ? 'held here' : '',
     several ? routers.map((one) => one.addresses[0] || one.name).join(', ')
-      : `${first.addresses[0] || first.name} for ${age(now - first.since)}`,
-    fault ? 'bad' : held ? 'good' : '');
+      : `${first.addresses[0] || first.name} for ${age(now - first.since)}`
+        + (first.health && first.health !== 'healthy' ? `, ${first.health}` : ''),
+    isBad ? 'bad' : held ? 'good' : '');
   made.spark.picture.style.display = 'none';
   fillStrip(made, routers.map((one) => toneOf(one.state)));
 }
@@ -64,13 +66,15 @@ function renderStateTile(routers, now) {
 function renderTiles(status) {
   const servers = serversOf(status);
   const usable = status.backends.reduce((sum, one) => sum + one.usableServers, 0);
+  const open = status.backends.filter((one) => one.isFailedOpen);
   const short = usable < servers.length;
   const first = status.routers[0];
   if (first) renderStateTile(status.routers, status.now);
   const made = fillTile('servers', 'Usable servers', `${usable}`, `of ${servers.length}`,
-    short ? servers.filter((one) => one.server.state !== 'up')
+    open.length ? open.map((one) => `${one.name}: ${readyWords(one)}`).join('; ')
+      : short ? servers.filter((one) => one.server.state !== 'up')
       .map((one) => `${one.server.name} ${one.server.state}`).join(', ') : 'all take sessions',
-    usable === 0 && servers.length ? 'bad' : short ? 'warn' : 'good');
+    open.length || (usable === 0 && servers.length) ? 'bad' : short ? 'warn' : 'good');
   made.spark.picture.style.display = 'none';
   fillStrip(made, servers.map((one) => toneOf(one.server.state)));
   drawSpark(fillTile('sessions', 'Open sessions', count(status.sessions), '',
@@ -128,6 +132,13 @@ function buildRow(backend, server) {
   return html('tr', {}, cells);
 }
 
+// How many servers can be used, and whether they are used without being ready.
+function readyWords(backend) {
+  const all = backend.servers.length;
+  return backend.isFailedOpen ? `0 of ${all} ready, fails open`
+    : `${backend.usableServers} of ${all} usable`;
+}
+
 function renderServers(status) {
   const signature = JSON.stringify([model.writes, status.backends.map((one) =>
     [one.name, one.servers.map((server) => [server.name, server.address])])]);
@@ -139,7 +150,8 @@ function renderServers(status) {
   for (const backend of status.backends) {
     const most = Math.max(1, ...backend.servers.map((one) => one.traffic.sessions));
     const note = panels.rows.get(`backend ${backend.name}`).note;
-    setText(note, `${backend.name}: ${backend.usableServers} of ${backend.servers.length} usable`);
+    setText(note, `${backend.name}: ${readyWords(backend)}`);
+    note.classList.toggle('quiet', status.backends.length === 1 && !backend.isFailedOpen);
     for (const server of backend.servers) {
       const key = serverKey(backend, server);
       updateRow(panels.rows.get(key), key, server, most, status.now);
@@ -152,10 +164,11 @@ function renderServers(status) {
 
 function updateRow(row, key, server, most, now) {
   const since = server.since ? ` for ${age(now - server.since)}` : '';
-  if (row.shown !== server.state) {
-    row.shown = server.state;
-    const words = server.state + (server.isBackup ? ', backup' : '');
-    row.state.replaceChildren(badge(server.state, words));
+  const shown = `${server.state}${server.isFailedOpen ? ', open' : ''}`;
+  if (row.shown !== shown) {
+    row.shown = shown;
+    row.state.replaceChildren(
+      badge(server.state, shown + (server.isBackup ? ', backup' : '')));
   }
   row.state.title = `${server.state}${since}`;
   const check = server.check;
@@ -182,6 +195,7 @@ function renderRouters(status) {
   const made = status.routers.map((one) => {
     const dropped = Object.values(one.drops).reduce((a, b) => a + b, 0);
     const facts = [['Master', one.master || 'not heard'], ['Priority', one.priority],
+      ...(one.health ? [['Health', one.health]] : []),
       ['Interface', one.interface], ['Router id', one.id],
       ['Adverts', `${count(one.advertsSent)} sent, ${count(one.advertsReceived)} heard`],
       ['Dropped', count(dropped)]];
@@ -191,6 +205,7 @@ function renderRouters(status) {
         badge(one.state, words[one.state] || one.state)]),
       html('p', {}, [`${one.name}: ${one.state} for ${age(status.now - one.since)}`
         + (one.reason ? `, because: ${one.reason}` : '')
+        + (one.standing ? `. Now ${one.standing}` : '')
         + (one.faults.length ? `. Wrong: ${one.faults.join(', ')}` : '')]),
       html('dl', {}, facts.map(([term, value]) =>
         html('div', {}, [html('dt', {}, [term]), html('dd', {}, [String(value)])]))),

@@ -36,8 +36,8 @@ function topologyColumns(status) {
       key: `s ${key}`, tone: toneOf(server.state), name: server.name,
       sub: server.state === 'up'
         ? `${count(server.traffic.sessions)} open, ${rate(server.traffic.rate)}/s`
-        : `${server.state}, ${count(server.traffic.sessions)} open`,
-      off: server.state === 'down' || server.state === 'maintenance',
+        : `${server.state}${server.isFailedOpen ? ', open' : ''}, ${count(server.traffic.sessions)} open`,
+      off: !server.isFailedOpen && (server.state === 'down' || server.state === 'maintenance'),
       flows: server.traffic.rate > 0,
       share: backend.traffic.rate > 0 ? server.traffic.rate / backend.traffic.rate : 0,
     })),
@@ -47,11 +47,12 @@ function topologyColumns(status) {
 
 function routerPart(router) {
   const held = router.state === 'master';
-  const words = held ? 'held by this node'
+  const isBad = held && router.health === 'unhealthy';
+  const words = isBad ? 'held by this node, unhealthy' : held ? 'held by this node'
     : router.state === 'fault' ? 'fault on this node'
       : router.master ? `held by ${router.master}` : 'held by nobody that is heard';
   return {
-    key: `v ${router.name}`, tone: held ? 'good' : toneOf(router.state),
+    key: `v ${router.name}`, tone: isBad ? 'bad' : toneOf(router.state),
     name: router.addresses[0] || router.name, sub: words, leads: ['node'], off: !held,
     nameMono: true, flows: held && !!model.status && model.status.rate > 0,
   };

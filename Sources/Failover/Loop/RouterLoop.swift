@@ -238,6 +238,7 @@ final class RouterLoop {
       name: runtime.router.name, interface: runtime.router.interface, id: runtime.router.id,
       state: machine.state, priority: machine.priority, faults: runtime.faults.map(\.words),
       standing: standing(index, at: Clock.monotonic_us()),
+      health: RouterHealth(runtime.holder.situation),
       master: machine.master.map { IPAddress($0.address) }, heardAt_us: runtime.heardAt_us,
       since_us: runtime.since_us,
       reason: runtime.reason,

@@ -99,13 +99,14 @@ struct StatusTable {
     ]
     for backend in report.backends {
       let count = backend.servers.count
-      let words = "\(backend.usableServers) of \(count) up"
+      let isBad = count > 0 && (backend.usableServers == 0 || backend.isFailedOpen)
       let state =
         backend.isDisabled
-        ? Span("disabled", .busy)
-        : Span(words, backend.usableServers == 0 && count > 0 ? .bad : .plain)
+        ? Span("disabled", .busy) : Span(backend.usableWords, isBad ? .bad : .plain)
       var notes: [String] = []
-      if backend.isFailedOpen { notes.append("fails open: no server is ready") }
+      if backend.isFailedOpen {
+        notes.append("fails open: \(backend.usableServers) not ready take sessions")
+      }
       if backend.queued > 0 { notes.append("\(backend.queued) wait") }
       if backend.retries > 0 { notes.append("\(backend.retries) retries") }
       if backend.redispatches > 0 { notes.append("\(backend.redispatches) redispatched") }
