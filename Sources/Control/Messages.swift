@@ -52,6 +52,9 @@ public struct ControlAnswer: Codable, Equatable, Sendable {
   public var sessions: SessionsReport?
   /// For failover and drain: addresses were to move, and nobody took them in time.
   public var isUntaken: Bool?
+  /// For failover: this node is the only one that is known; for a dry run, also that no other was
+  /// ever heard.
+  public var isUnheard: Bool?
 
   public init(
     ok: Bool, messages: [String] = [], status: StatusReport? = nil,

@@ -68,6 +68,12 @@ extension FailoverEngine {
     await order(.withdraw, router: router)
   }
 
+  /// How long an order may take: what it takes a peer to take over, an advert more, and a second
+  /// for lost packets and busy machines.
+  public static func patience_us(interval_us: Int64, downTimerAdverts: Int) -> Int64 {
+    Int64(downTimerAdverts + 3) * interval_us + Timing.second_us
+  }
+
   private func order(_ event: HolderEvent, router: String?) async -> [OrderResult] {
     await withCheckedContinuation { continuation in
       mailbox.post(.order(event, router: router) { continuation.resume(returning: $0) })

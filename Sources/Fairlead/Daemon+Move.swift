@@ -27,10 +27,14 @@ extension Daemon {
         await situation(half), to: request.to, vip: request.vip,
         isWithdrawn: request.withdraw == true)
     } catch {
-      return .refused(error.problem)
+      var answer = ControlAnswer.refused(error.problem)
+      if error.isAlone { answer.isUnheard = true }
+      return answer
     }
     if request.dryRun == true || plan.step == .nothing {
-      return ControlAnswer(ok: true, messages: plan.lines)
+      var answer = ControlAnswer(ok: true, messages: plan.lines)
+      if plan.isUnheard { answer.isUnheard = true }
+      return answer
     }
     return await carryOut(plan, half)
   }
@@ -56,8 +60,11 @@ extension Daemon {
         others: router.peers.isEmpty ? nil : router.peers.map { node(of: $0.address) },
         master: known?.state == .backup ? known?.master : nil,
         heard_s: known?.heardAt_us.map { Double(now_us &- $0) / 1_000_000 },
-        interval_us: interval_us,
+        health: known?.health, standing: known?.standing ?? "", interval_us: interval_us,
         longestSkew_us: router.version == .v2 ? 1_000_000 : interval_us,
+        patience_us: FailoverEngine.patience_us(
+          interval_us: interval_us, downTimerAdverts: router.downTimerAdverts),
+        goesFirst: router.following == nil && router.preemption == .never,
         sessions: sessions.count(where: addresses.contains),
         group: half.configuration.groups.first { $0.members.contains(router.name) }?.name)
     }

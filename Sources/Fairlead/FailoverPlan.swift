@@ -3,6 +3,7 @@
 
 import Configuration
 import Control
+import Failover
 
 /// What this node knows before a planned move.
 struct FailoverSituation {
@@ -26,9 +27,17 @@ struct FailoverSituation {
     var master: IPAddress?
     /// Seconds since another node was heard; nil: never.
     var heard_s: Double?
+    /// Of this node, as the holder; nil for a router that does not follow the proxy.
+    var health: RouterHealth?
+    /// Why this node has its priority, in words; may be empty.
+    var standing = ""
     var interval_us: Int64
     /// The longest that a backup waits after a resignation.
     var longestSkew_us: Int64
+    /// How long another node may take until the address stays here.
+    var patience_us: Int64
+    /// The address is given up before another node has it (`nopreempt`).
+    var goesFirst = false
     /// Open sessions to its addresses.
     var sessions: Int
     /// Its sync group: its routers move together.
@@ -52,9 +61,15 @@ struct FailoverPlan: Equatable {
   var step: Step
   /// Preflight, for a person.
   var lines: [String]
+  /// Of what is given up, nobody else was ever heard: whether anybody could take it is not known.
+  var isUnheard = false
 
   /// Why nothing is done, and what to do instead.
-  struct Refusal: Error, Equatable { var problem: String }
+  struct Refusal: Error, Equatable {
+    var problem: String
+    /// This node is the only one that is known.
+    var isAlone = false
+  }
 
   /// `to` is a node's name or address; nil: whoever is next. `vip` is a virtual router's name or
   /// one of its addresses; nil: all. `isWithdrawn` takes earlier orders back, whatever `to` is.
@@ -113,9 +128,17 @@ struct FailoverPlan: Equatable {
           + ". Run this there; or here, to take over: fairlead failover --to \(here)")
     }
     if let alone = held.first(where: { $0.others?.isEmpty == true }) {
-      throw Refusal(problem: "\(alone.name): there is no other node that could take it")
+      throw Refusal(
+        problem: "\(alone.name): this node is the only one in the files: nobody could take it",
+        isAlone: true)
     }
-    return FailoverPlan(step: .stepDown(held.map(\.name)), lines: held.flatMap(costs))
+    return stepDown(held)
+  }
+
+  private static func stepDown(_ held: [FailoverSituation.Router]) -> FailoverPlan {
+    FailoverPlan(
+      step: .stepDown(held.map(\.name)), lines: held.flatMap(costs),
+      isUnheard: held.contains { $0.heard_s == nil })
   }
 
   private static func claim(
@@ -125,6 +148,9 @@ struct FailoverPlan: Equatable {
     if let faulty = wanted.first(where: { !$0.faults.isEmpty }) {
       throw Refusal(
         problem: "\(faulty.name) cannot come here: \(faulty.faults.joined(separator: ", "))")
+    }
+    if let unfit = wanted.first(where: { $0.health == .unhealthy || $0.health == .drained }) {
+      throw Refusal(problem: "\(unfit.name) cannot come here: this node is \(unfit.standing)")
     }
     guard !wanted.isEmpty else {
       return FailoverPlan(
@@ -169,7 +195,7 @@ struct FailoverPlan: Equatable {
     guard !held.isEmpty else {
       return FailoverPlan(step: .nothing, lines: chosen.map { whereItIs($0) + " already" })
     }
-    return FailoverPlan(step: .stepDown(held.map(\.name)), lines: held.flatMap(costs))
+    return stepDown(held)
   }
 
   /// The longest that a backup waits for a master that says nothing.
@@ -195,19 +221,34 @@ struct FailoverPlan: Equatable {
     let nodes =
       router.others.map { others in "may go to " + others.map(\.name).joined(separator: " or ") }
       ?? "goes to whoever listens to its adverts"
-    let heard =
-      router.heard_s.map { "another node was heard \(seconds($0)) ago" }
-      ?? "no other node was heard since the start"
-    let lost_us = masterDown_us(router)
-    return [
-      "\(router.name) (\(addresses)) is held by this node and \(nodes)",
-      "  \(heard); backups send nothing, so only `fairlead status` there tells whether one is"
-        + " ready",
-      "  \(router.sessions) \(router.sessions == 1 ? "session is" : "sessions are") reset and can"
-        + " connect anew at once",
-      "  expected gap: none, the successor has it before it goes from here; if this node died"
-        + " instead, up to \(seconds(Double(lost_us) / 1_000_000))",
-    ]
+    var lines = ["\(router.name) (\(addresses)) is held by this node and \(nodes)"]
+    if !router.standing.isEmpty { lines.append("  this node is \(router.standing)") }
+    if let heard_s = router.heard_s {
+      lines.append(
+        "  another node was heard \(seconds(heard_s)) ago; backups send nothing, so only"
+          + " `fairlead status` there tells whether one is ready")
+    } else {
+      lines.append(
+        "  no other node was ever heard here: this may be the only one that runs; backups send"
+          + " nothing, so `fairlead status` on the others tells")
+    }
+    lines.append(
+      "  \(router.sessions) \(router.sessions == 1 ? "session is" : "sessions are") reset when it"
+        + " goes, and can connect anew at once")
+    let lost = seconds(Double(masterDown_us(router)) / 1_000_000)
+    if router.goesFirst {
+      let skew = seconds(Double(router.longestSkew_us) / 1_000_000)
+      lines.append(
+        "  expected gap if another node is ready: up to \(skew), since with nopreempt it takes only"
+          + " what has been given up; if none is, the address is back here after up to \(lost)")
+    } else {
+      lines.append(
+        "  expected gap if another node is ready: none, it has the address before it goes from"
+          + " here; if none is, the address stays here, which is known after"
+          + " \(seconds(Double(router.patience_us) / 1_000_000))")
+    }
+    lines.append("  if this node died instead: up to \(lost), if another node is ready")
+    return lines
   }
 
   private static func seconds(_ value: Double) -> String { StatusTable.moment(value) }

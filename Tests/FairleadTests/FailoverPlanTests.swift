@@ -1,6 +1,7 @@
 // Planned moves: who may be asked for what, and what is said instead where VRRP cannot do it.
 
 import Configuration
+import Failover
 import Testing
 
 @testable import Fairlead
@@ -13,12 +14,16 @@ import Testing
 
   static func router(
     _ name: String = "api", held: Bool = true, others: [UInt8]? = [2], master: UInt8? = nil,
-    faults: [String] = [], group: String? = nil
+    faults: [String] = [], heard_s: Double? = nil, health: RouterHealth? = nil,
+    goesFirst: Bool = false, group: String? = nil
   ) -> FailoverSituation.Router {
     FailoverSituation.Router(
       name: name, addresses: [address(name == "api" ? 179 : 180)], isHeldHere: held,
       faults: faults, others: others?.map(node), master: master.map { address(130 + $0) },
-      heard_s: nil, interval_us: 100_000, longestSkew_us: 100_000, sessions: 12, group: group)
+      heard_s: heard_s, health: health,
+      standing: health.map { "\($0.rawValue): as it is" } ?? "", interval_us: 100_000,
+      longestSkew_us: 100_000, patience_us: 1_600_000, goesFirst: goesFirst, sessions: 12,
+      group: group)
   }
 
   func plan(
@@ -44,9 +49,33 @@ import Testing
     #expect(plan.step == .stepDown(["api"]))
     let text = plan.lines.joined(separator: "\n")
     #expect(text.contains("12 sessions are reset"))
-    #expect(text.contains("if this node died instead, up to 0.40 s"))
-    #expect(text.contains("no other node was heard since the start; backups send nothing"))
+    #expect(text.contains("if another node is ready: none, it has the address before"))
+    #expect(text.contains("if none is, the address stays here, which is known after 1.60 s"))
+    #expect(text.contains("if this node died instead: up to 0.40 s, if another node is ready"))
     #expect(text.contains("10.0.0.179"))
+  }
+
+  @Test func whatIsKnownOfOthersIsTold() throws {
+    let alone = try plan([Self.router()])
+    #expect(alone.isUnheard)
+    #expect(alone.lines.contains { $0.contains("no other node was ever heard here") })
+    let heard = try plan([Self.router(heard_s: 12)])
+    #expect(!heard.isUnheard)
+    #expect(heard.lines.contains { $0.contains("another node was heard 12s ago; backups") })
+    #expect(try plan([Self.router(heard_s: 1), Self.router("web")]).isUnheard)
+    let sick = try plan([Self.router(health: .unhealthy)])
+    #expect(sick.lines[1] == "  this node is unhealthy: as it is")
+    let gone = try plan([Self.router(heard_s: 1, goesFirst: true)]).lines.joined()
+    #expect(gone.contains("is ready: up to 0.10 s, since"))
+    #expect(gone.contains("is back here after up to 0.40 s"))
+  }
+
+  @Test(arguments: [RouterHealth.unhealthy, .drained])
+  func whoCannotServeTakesNothing(_ health: RouterHealth) throws {
+    let problem = refusal([Self.router(held: false, master: 2, health: health)], to: "lb-1")
+    #expect(problem == "api cannot come here: this node is \(health.rawValue): as it is")
+    let recovering = Self.router(held: false, master: 2, health: .recovering)
+    #expect(try plan([recovering], to: "lb-1").step == .claim(["api"]))
   }
 
   @Test(arguments: ["lb-2", "10.0.0.132"])
@@ -84,7 +113,10 @@ import Testing
   }
 
   @Test func aloneNobodyCanTakeIt() {
-    #expect(refusal([Self.router(others: [])])?.contains("no other node") == true)
+    #expect(
+      throws: FailoverPlan.Refusal(
+        problem: "api: this node is the only one in the files: nobody could take it", isAlone: true)
+    ) { try plan([Self.router(others: [])]) }
     #expect(refusal([]) == "this node has no virtual addresses")
   }
 

@@ -110,12 +110,11 @@ extension RouterLoop {
     }
   }
 
-  /// Three intervals pass until a peer takes over, and one until the next advert; the rest is for
-  /// lost packets and busy machines.
   private func patience_us(_ index: Int) -> Microseconds {
     let machine = set.routers[index]
-    let interval_us = max(machine.settings.interval_us, machine.masterInterval_us)
-    return Microseconds(machine.settings.downTimerAdverts + 3) * interval_us + Timing.second_us
+    return FailoverEngine.patience_us(
+      interval_us: max(machine.settings.interval_us, machine.masterInterval_us),
+      downTimerAdverts: machine.settings.downTimerAdverts)
   }
 
   /// After whatever has happened to a holder.

@@ -13,7 +13,8 @@ struct FailoverCommand: ParsableCommand {
       more than two nodes only the wanted one can ask for them. Who gave an address up leaves it \
       to healthy nodes, and who took one keeps it, until another failover, --withdraw there, or a \
       new start. \(OperatorOptions.exitCodes) 3: nobody took over in time; the addresses stay \
-      where they are.
+      where they are. 4: this node is the only one in the files; with --dry-run also when no \
+      other was ever heard.
       """)
   @OptionGroup var options: OperatorOptions
 
