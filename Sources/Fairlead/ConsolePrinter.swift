@@ -17,9 +17,11 @@ final class ConsolePrinter: Sendable {
 
   private let queue = Mutex(Queue())
   private let wake: Int32
+  private let format: LogFormat
 
   /// Throws when the process is out of descriptors or threads.
-  init() throws(KernelError) {
+  init(_ format: LogFormat = .text) throws(KernelError) {
+    self.format = format
     let wake = try EventDescriptor.open().release()
     self.wake = wake
     // It lives as long as the process: a write that blocks can only be left behind.
@@ -55,7 +57,10 @@ final class ConsolePrinter: Sendable {
       }
       if text.isEmpty { return }
       Console.write(text, to: 2)
-      if dropped > 0 { Console.write("(\(dropped) lines were not printed)\n", to: 2) }
+      if dropped > 0 {
+        let line = EventLine(.logUnavailable, .warning, "\(dropped) lines were not printed")
+        Console.say(line.rendered(format, to: .standardError, at: WallClock.now))
+      }
     }
   }
 

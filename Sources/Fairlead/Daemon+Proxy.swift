@@ -28,7 +28,9 @@ extension Daemon {
         EngineOptions(
           workers: capacity.workers, sessionCapacity: capacity.sessions,
           pipesPerWorker: capacity.pipesPerWorker))
-      let hub = LogHub(names: engine.names, signal: engine.signal, rings: engine.rings)
+      let hub = LogHub(
+        names: engine.names, signal: engine.signal, rings: engine.rings,
+        isJSON: logFormat == .json)
       try hub.start()
       self.engine = engine
       self.hub = hub

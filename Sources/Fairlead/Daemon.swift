@@ -47,7 +47,8 @@ actor Daemon {
   private let source: ConfigurationSource
   /// Where lines for the person who started the daemon go, and how they are written.
   private let say: @Sendable (String) -> Void
-  private let logFormat: LogFormat
+  private let logReader: EventLine.Reader
+  let logFormat: LogFormat
   private let notify: @Sendable (DaemonNotice) -> Void
   private let events: AsyncStream<DaemonEvent>
   let post: AsyncStream<DaemonEvent>.Continuation
@@ -92,6 +93,8 @@ actor Daemon {
   var readiness = Readiness()
   /// When a server's state changed last, in seconds since 1970.
   var serverSince: [ServerReference: Double] = [:]
+  /// Servers of the files that were in force last.
+  var knownServers: Set<ServerReference> = []
   var counters = ControlCounters()
   /// The last two, oldest first, and what takes them.
   var samples: [TrafficSample] = []
@@ -100,7 +103,7 @@ actor Daemon {
   init(
     _ source: ConfigurationSource, failoverOptions: FailoverOptions = FailoverOptions(),
     control: ControlPlace = .none, http: HTTPOptions = HTTPOptions(),
-    logFormat: LogFormat = .text,
+    logFormat: LogFormat = .text, logReader: EventLine.Reader = .terminal,
     say: @escaping @Sendable (String) -> Void = Console.say,
     notify: @escaping @Sendable (DaemonNotice) -> Void = { _ in }
   ) {
@@ -109,6 +112,7 @@ actor Daemon {
     controlPlace = control
     httpOptions = http
     self.logFormat = logFormat
+    self.logReader = logReader
     self.say = say
     self.notify = notify
     (events, post) = AsyncStream.makeStream()
@@ -120,7 +124,7 @@ actor Daemon {
     fields: [String: String] = [:]
   ) {
     let line = EventLine(event, level, text, subject: subject, fields: fields)
-    say(line.rendered(logFormat, forJournal: EventLine.isJournal, at: WallClock.now))
+    say(line.rendered(logFormat, to: logReader, at: WallClock.now))
   }
 
   /// Ends `run` as SIGTERM does.
@@ -199,7 +203,7 @@ actor Daemon {
       let level: LogLevel = diagnostic.severity == .error ? .err : .warning
       guard logFormat == .json else {
         let text = diagnostic.rendered(color: isatty(2) == 1)
-        say(EventLine.isJournal ? EventLine.marked(text, level) : text)
+        say(logReader == .journal ? EventLine.marked(text, level) : text)
         continue
       }
       tell(

@@ -1,10 +1,11 @@
 // One line of the daemon's log on standard error: as text with the event's name at its end, as
-// JSON, and with a priority where the journal reads along.
+// JSON, with a priority where the journal reads along, and with the time where nobody else adds it.
 
 import ArgumentParser
 import Configuration
 import Control
 import Glibc
+import Kernel
 
 /// How lines on standard error are written.
 enum LogFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
@@ -70,10 +71,15 @@ struct EventLine: Equatable, Sendable {
     return MessageText.write(object, otherwise: "{}")
   }
 
-  /// The line as it is printed. The journal takes `<N>` off and files the line under that level.
-  func rendered(_ format: LogFormat, forJournal: Bool, at time: Double) -> String {
+  /// The line as it is printed; `time` is in seconds since 1970. The journal takes `<N>` off and
+  /// files the line under that level. A file gets the time before the text.
+  func rendered(_ format: LogFormat, to reader: Reader, at time: Double) -> String {
     let line = format == .json ? json(at: time) : text
-    return forJournal ? Self.marked(line, level) : line
+    switch reader {
+    case .terminal: return line
+    case .file: return format == .json ? line : "\(EventLine.stamp(time)) \(line)"
+    case .journal: return EventLine.marked(line, level)
+    }
   }
 
   /// Every line of a text with the priority that the journal takes off.
@@ -86,12 +92,35 @@ struct EventLine: Equatable, Sendable {
 }
 
 extension EventLine {
-  /// Whether standard error is the journal (sd_journal_print's rule: JOURNAL_STREAM names its
-  /// device and inode).
-  static let isJournal: Bool = {
-    guard let stream = getenv("JOURNAL_STREAM") else { return false }
-    var status = stat()
-    guard fstat(2, &status) == 0 else { return false }
-    return String(cString: stream) == "\(status.st_dev):\(status.st_ino)"
-  }()
+  /// Who reads the lines.
+  enum Reader: Equatable {
+    case terminal
+    case journal
+    /// Also a pipe: nothing else notes the time.
+    case file
+
+    /// sd_journal_print's rule: JOURNAL_STREAM names the journal's device and inode.
+    static let standardError: Reader = {
+      if isatty(2) == 1 { return .terminal }
+      guard let stream = getenv("JOURNAL_STREAM") else { return .file }
+      var status = stat()
+      guard fstat(2, &status) == 0 else { return .file }
+      return String(cString: stream) == "\(status.st_dev):\(status.st_ino)" ? .journal : .file
+    }()
+  }
+
+  /// ISO 8601 with milliseconds, in local time with its offset: `2026-11-21T07:06:06.230+05:30`.
+  static func stamp(_ seconds: Double) -> String {
+    let all_ms = Int64(max(0, min(seconds, 1e11)) * 1000)
+    let time = Clock.local(all_ms / 1000)
+    func digits(_ value: some BinaryInteger, _ width: Int) -> String {
+      let text = String(value)
+      return String(repeating: "0", count: max(0, width - text.count)) + text
+    }
+    let offset = abs(Int(time.offset_minutes))
+    return "\(digits(time.year, 4))-\(digits(time.month, 2))-\(digits(time.day, 2))"
+      + "T\(digits(time.hour, 2)):\(digits(time.minute, 2)):\(digits(time.second, 2))"
+      + ".\(digits(all_ms % 1000, 3))"
+      + "\(time.offset_minutes < 0 ? "-" : "+")\(digits(offset / 60, 2)):\(digits(offset % 60, 2))"
+  }
 }

@@ -56,8 +56,9 @@ struct RunCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "How lines on standard error are written: text, or json (an object a line).",
-      discussion: "Each carries its event's name: Documentation/events.md lists them.",
+      "How log lines are written: text, or json (an object a line).",
+      discussion: "On standard error, each with its event's name (Documentation/events.md), and"
+        + " for a fairlead.yaml the sessions on standard output.",
       valueName: "format"))
   var logFormat = LogFormat.text
 
@@ -84,10 +85,10 @@ struct RunCommand: AsyncParsableCommand {
       case let path?: .path(path)
       }
     let http = HTTPOptions(place: try httpPlace(), tokenFile: httpTokenFile)
-    let printer = try ConsolePrinter()
+    let printer = try ConsolePrinter(logFormat)
     let daemon = Daemon(
       .files(files, node: node), failoverOptions: options, control: place, http: http,
-      logFormat: logFormat, say: printer.say)
+      logFormat: logFormat, logReader: .standardError, say: printer.say)
     let status = await daemon.run()
     printer.finish()
     if status != 0 { throw ExitCode(status) }

@@ -38,9 +38,14 @@ public final class LogHub: Sendable {
   private let names: NameTable
   private let signal: RecordSignal
   private let rings: [RecordRing]
+  private let isJSON: Bool
   private let thread = Mutex<ThreadHandle?>(nil)
 
-  public init(names: NameTable, signal: RecordSignal, rings: [RecordRing]) {
+  /// With `isJSON`, targets that are for sessions only get an object a line.
+  public init(
+    names: NameTable, signal: RecordSignal, rings: [RecordRing], isJSON: Bool = false
+  ) {
+    self.isJSON = isJSON
     self.names = names
     self.signal = signal
     self.rings = rings
@@ -99,11 +104,13 @@ public final class LogHub: Sendable {
     return binding
   }
 
-  /// Sends a message (a server's change of state, say) to targets.
+  /// Sends a message (a server's change of state, say) to the targets that are for more than
+  /// sessions.
   public func log(
     _ level: LogLevel, _ text: String, to targets: [LogTarget], tag: String,
     hostName: String? = nil
   ) {
+    let targets = targets.filter { $0.contents == .everything }
     guard !targets.isEmpty else { return }
     let message = Message(
       level: level, text: text, targets: targets, tag: tag, hostName: hostName,
@@ -130,7 +137,9 @@ public final class LogHub: Sendable {
 
   fileprivate func profiles() -> [Profile] { inbox.withLock { $0.profiles } }
 
-  fileprivate var parts: (NameTable, RecordSignal, [RecordRing]) { (names, signal, rings) }
+  fileprivate var parts: (NameTable, RecordSignal, [RecordRing], Bool) {
+    (names, signal, rings, isJSON)
+  }
 }
 
 /// The log thread's own state.
@@ -149,6 +158,7 @@ private struct LogWriter {
   private let signal: RecordSignal
   private let rings: [RecordRing]
   private let access: AccessLine
+  private let isJSON: Bool
   private let context: SyslogContext
   private var sinks: [LogTarget.Destination: LogSink] = [:]
   /// How each sink is told what it missed: as its first line was worded.
@@ -157,10 +167,12 @@ private struct LogWriter {
   private var profiles: [LogHub.Profile] = []
   private var text = LineBuffer()
   private var line = LineBuffer()
+  private var object = LineBuffer()
 
   init(hub: LogHub) {
     self.hub = hub
-    let (names, signal, rings) = hub.parts
+    let (names, signal, rings, isJSON) = hub.parts
+    self.isJSON = isJSON
     self.signal = signal
     self.rings = rings
     context = SyslogContext(hostName: System.hostName, processID: getpid())
@@ -232,26 +244,47 @@ private struct LogWriter {
     let level: LogLevel =
       profile.settings.separateErrors && (record.end.isError || record.retries > 0)
       ? .err : .info
+    object.clear()
     for target in profile.settings.targets {
+      if target.contents == .sessions, isJSON, object.bytes.isEmpty {
+        access.append(record, saying: text, level, toObject: &object)
+      }
       deliver(
         to: target, level: level, tag: profile.tag, hostName: profile.hostName,
-        now_us: record.ended_us)
+        now_us: record.ended_us, as: .sessionEnd)
     }
+    object.clear()
   }
 
-  /// Frames `text` for one target and hands it over.
+  /// Frames `text` for one target and hands it over. Targets for sessions only get its name as
+  /// well, or `object`.
   private mutating func deliver(
-    to target: LogTarget, level: LogLevel, tag: String, hostName: String?, now_us: Int64
+    to target: LogTarget, level: LogLevel, tag: String, hostName: String?, now_us: Int64,
+    as event: EventName = .logUnavailable
   ) {
     guard level <= target.maximumLevel else { return }
     if let sample = target.sample, !isSampled(target, sample) { return }
     var shown = level
     if let minimum = target.minimumLevel, level < minimum { shown = minimum }
     line.clear()
+    if target.contents == .sessions, isJSON {
+      if object.bytes.isEmpty {
+        AccessLine.append(text, as: event, level, at_us: now_us, toObject: &line)
+      } else {
+        line.append(contentsOf: object)
+      }
+      line.append(byte: UInt8(ascii: "\n"))
+      sink(for: target, tag, hostName).send(line.bytes)
+      return
+    }
     SyslogHeader.append(
       to: &line, format: target.format, facility: target.facility, level: shown, tag: tag,
       sendsHostName: hostName, now_us: now_us, context: context)
     line.append(contentsOf: text)
+    if target.contents == .sessions {
+      line.append(" event=")
+      line.append(event.rawValue)
+    }
     line.truncate(to: target.maximumLength - 1)
     line.append(byte: UInt8(ascii: "\n"))
     sink(for: target, tag, hostName).send(line.bytes)

@@ -36,6 +36,9 @@ public enum EventName: String, CaseIterable, Codable, Hashable, Sendable {
   case backendFailOpen = "backend.fail_open"
   case backendFailOpenEnded = "backend.fail_open_ended"
 
+  // MARK: Sessions
+  case sessionEnd = "session.end"
+
   // MARK: Virtual addresses
   case vipMaster = "vip.master"
   case vipBackup = "vip.backup"
@@ -82,6 +85,7 @@ public enum EventName: String, CaseIterable, Codable, Hashable, Sendable {
     case .backendEmpty: "no server of a backend takes sessions"
     case .backendFailOpen: "no server is ready: sessions go to those that take connections"
     case .backendFailOpenEnded: "a server is ready again"
+    case .sessionEnd: "a session has ended, or a connection without a PROXY header; not in `events`"
     case .vipMaster: "this node holds the address"
     case .vipBackup: "another node holds it, or is about to"
     case .vipFault: "this node cannot hold it"

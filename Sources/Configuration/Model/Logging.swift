@@ -13,7 +13,15 @@ public struct LogTarget: Hashable, Sendable {
   public enum Format: String, Hashable, Sendable, CaseIterable {
     case local, rfc3164, rfc5424, priority, short, timed, iso, raw
   }
+  /// What a target is for.
+  public enum Contents: Hashable, Sendable {
+    /// Sessions, and lines about servers and virtual addresses, in HAProxy's words.
+    case everything
+    /// Sessions, each named as an event: the rest is on standard error, with names.
+    case sessions
+  }
   public var destination: Destination
+  public var contents: Contents = .everything
   public var format: Format = .local
   public var facility: LogFacility
   /// Messages less severe than this are not sent.

@@ -9,7 +9,13 @@ struct NativeLogging {
   static var standardOutput: LogTarget {
     var target = LogTarget(.stdout, facility: .daemon)
     target.format = .raw
+    target.contents = usualContents(.stdout)
     return target
+  }
+
+  /// Whoever reads standard output or error has the daemon's own lines already.
+  static func usualContents(_ destination: LogTarget.Destination) -> LogTarget.Contents {
+    destination == .stdout || destination == .stderr ? .sessions : .everything
   }
 
   static var defaultGlobal: GlobalSettings {
@@ -54,6 +60,10 @@ struct NativeLogging {
         "minimumLevel", \.minimumLevel,
         read: { $0.choice($1, LogLevel.allCases.map { ("\($0)", $0) }) },
         print: { $0.map { .scalar("\($0)") } }),
+      NativeKey(
+        "contents", \.contents,
+        read: { $0.choice($1, [("everything", .everything), ("sessions", .sessions)]) },
+        print: { .scalar("\($0)") }),
       .number("length", \.maximumLength, 80...65_535),
       NativeKey("sample", \.sample, read: readSample, print: printSample),
     ]
@@ -99,11 +109,13 @@ struct NativeLogging {
         guard let destination = readDestination(reader, element) else { return nil }
         target.destination = destination
         target.format = usualFormat(destination)
+        target.contents = usualContents(destination)
         return target
       }
       let names = reader.node(element, "to")
       if let to = names, let destination = readDestination(reader, to) {
         target.format = usualFormat(destination)
+        target.contents = usualContents(destination)
       }
       reader.read(element, into: &target, with: targetKeys)
       return target
@@ -166,6 +178,7 @@ struct NativeLogging {
   static func printTarget(_ target: LogTarget) -> NativeOutput {
     var usual = LogTarget(target.destination, facility: .daemon)
     usual.format = usualFormat(target.destination)
+    usual.contents = usualContents(target.destination)
     return .map(
       targetKeys.compactMap { key in
         guard let value = key.print(target) else { return nil }
