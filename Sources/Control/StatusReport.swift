@@ -182,7 +182,7 @@ public struct ServerReport: Codable, Equatable, Sendable {
   public var isDrained: Bool
   public var isBackup: Bool
   public var weight: Int
-  /// Of the last change of state; nil before the first.
+  /// Of the last change of state, or of the reload that brought it; nil before the first.
   public var since: Double?
   /// nil without checks, or before the first has finished.
   public var check: CheckResultReport?

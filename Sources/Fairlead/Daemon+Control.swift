@@ -130,6 +130,9 @@ extension Daemon {
     counters.keep(servers: present)
     wanted = wanted.filter { present.contains($0.key) }
     serverSince = serverSince.filter { present.contains($0.key) }
+    // Those of the start are there since the start.
+    if isServing { present.subtracting(knownServers).forEach { serverSince[$0] = WallClock.now } }
+    knownServers = present
     readiness.keepOnly(present)
   }
 

@@ -9,7 +9,9 @@ struct StatusCommand: ParsableCommand {
     commandName: "status",
     abstract: "Shows virtual routers, frontends, backends and servers of a running fairlead.",
     discussion: """
-      With --watch it fills the screen and is drawn again every second; q or Ctrl-C ends it. \
+      With --watch it fills the screen and is drawn again every second. What does not fit is \
+      reached with the arrow keys, j and k, Page Up and Page Down (or b and Space), Home and End \
+      (or g and G); q or Ctrl-C ends it. \
       --json prints the same as a JSON object with "version": 1. \(OperatorOptions.exitCodes)
       """)
   @OptionGroup var options: OperatorOptions
@@ -67,9 +69,15 @@ struct StatusCommand: ParsableCommand {
     var report = first
     var client = client
     var problem: String?
+    var screen = Scroll()
     while true {
-      terminal.draw(frame(report, problem, terminal))
-      if keys.waitsForEnd(milliseconds: 1000) { return }
+      let due = ContinuousClock.now + .seconds(1)
+      repeat {
+        terminal.draw(frame(report, problem, terminal, &screen))
+        guard let key = keys.next(until: due) else { break }
+        if key == .end { return }
+        screen.move(key)
+      } while true
       do throws(ControlError) {
         if problem != nil { client = try ControlClient(path: options.control) }
         let answer = try client.ask(ControlRequest(.status), timeout_s: 2)
@@ -81,23 +89,43 @@ struct StatusCommand: ParsableCommand {
     }
   }
 
-  private func frame(_ report: StatusReport, _ problem: String?, _ terminal: Terminal) -> [Row] {
+  private func frame(
+    _ report: StatusReport, _ problem: String?, _ terminal: Terminal, _ screen: inout Scroll
+  ) -> [Row] {
     let size = terminal.size
-    let table = StatusTable(report: report, columns: size.columns)
-    let room = max(1, size.rows - 2)
-    var rows = table.rows(moves: 0)
-    // A blank line and a head before them.
-    rows = table.rows(moves: min(10, room - rows.count - 2))
-    if rows.count > room {
-      let hidden = rows.count - room + 1
-      rows = rows.prefix(room - 1) + [[Span("… \(hidden) more lines: the screen ends", .dim)]]
+    let rows = StatusTable(report: report, columns: size.columns).rows(moves: 10)
+    let shown = screen.show(rows.count, room: max(1, size.rows - 2))
+    var foot: Row = problem.map { [Span($0, .bad)] } ?? [Span("q ends", .dim)]
+    if shown.count < rows.count {
+      let words = "lines \(shown.lowerBound + 1) to \(shown.upperBound) of \(rows.count)"
+      foot = [Span("\(words): j, k, arrows, Page Up, Page Down", .bold), Span("  ")] + foot
     }
-    rows.append(Row())
-    if let problem {
-      rows.append([Span(problem, .bad)])
-    } else {
-      rows.append([Span("q ends", .dim)])
+    return Array(rows[shown]) + [Row(), foot]
+  }
+}
+
+/// Which part of the lines is on the screen.
+struct Scroll {
+  private var top = 0
+  private var count = 0
+  private var room = 1
+
+  /// The lines to show now that there are so many, and room for so many.
+  mutating func show(_ count: Int, room: Int) -> Range<Int> {
+    self.count = count
+    self.room = room
+    top = min(max(0, top), max(0, count - room))
+    return top..<min(count, top + room)
+  }
+
+  mutating func move(_ key: Key) {
+    switch key {
+    case .end: break
+    case .lines(let lines): top += lines
+    case .pages(let pages): top += pages * max(1, room - 1)
+    case .top: top = 0
+    case .bottom: top = count
     }
-    return Array(rows)
+    top = min(max(0, top), max(0, count - room))
   }
 }

@@ -31,23 +31,59 @@ struct StatusTable {
     return rows
   }
 
+  /// Where a line is too narrow for the cause, that is in a line of its own.
   private func routers() -> [Row] {
     var table: [[Span]] = [
       Self.heads(
-        "VIRTUAL ROUTER", "ID, ON", "STATE", "FOR", "PRIORITY", "MASTER", "ADDRESSES", "WHY")
+        "VIRTUAL ROUTER", "ID, ON", "STATE", "FOR", "PRIORITY", "HEALTH", "MASTER", "ADDRESSES",
+        "WHY")
     ]
     for router in report.routers {
       let addresses = router.addresses.prefix(2).joined(separator: " ")
       table.append([
         Span(router.name, .bold), Span("\(router.id), \(router.interface)"),
         Self.state(ofRouter: router.state), Span(Self.span(report.now - router.since)),
-        Span("\(router.priority)"), Span(router.master ?? "not known"),
-        Span(addresses + (router.addresses.count > 2 ? " …" : "")),
-        Span(
-          router.standing.isEmpty ? router.reason : "\(router.reason); \(router.standing)", .dim),
+        Span("\(router.priority)"), Self.health(router), Span(router.master ?? "not known"),
+        Span(addresses + (router.addresses.count > 2 ? " …" : "")), Span(Self.cause(router), .dim),
       ])
     }
-    return Self.aligned(table, columns: columns, spare: [4, 1])
+    if report.routers.allSatisfy({ $0.health == nil }) {
+      table = table.map { Array($0[..<5] + $0[6...]) }
+    }
+    let whole = Self.aligned(table)
+    guard let columns, whole.contains(where: { $0.width > columns }) else { return whole }
+    let hasHealth = table[0].count == 9
+    let facts = Self.aligned(
+      table.map { Array($0.dropLast()) }, columns: columns, spare: [1, hasHealth ? 6 : 5, 3])
+    var rows: [Row] = []
+    for (index, row) in facts.enumerated() {
+      rows.append(row)
+      guard index > 0, let words = table[index].last else { continue }
+      rows.append(Row([Span("  "), words]).shortened(to: columns))
+    }
+    return rows
+  }
+
+  private static func health(_ router: RouterReport) -> Span {
+    switch router.health {
+    case "healthy"?: Span("healthy", .good)
+    case "unhealthy"?: Span("unhealthy", .bad)
+    case let other?: Span(other, .busy)
+    case nil: Span("")
+    }
+  }
+
+  /// What is wrong with the node's way comes before what the routers last did.
+  private static func cause(_ router: RouterReport) -> String {
+    var words = router.standing
+    // The column before says that.
+    for said in ["unhealthy: ", "healthy, ", "drained: ", "healthy; ", "healthy"] {
+      guard router.health != nil, words.hasPrefix(said) else { continue }
+      words = String(words.dropFirst(said.count))
+      break
+    }
+    return words.isEmpty
+      ? router.reason : router.reason.isEmpty ? words : "\(words); \(router.reason)"
   }
 
   /// The latest first.
@@ -138,7 +174,7 @@ struct StatusTable {
         Span("  \(server.name)"), Span(server.address ?? "none"),
         Self.state(server),
       ] + Self.traffic(server.traffic) + [
-        Span(server.since.map { Self.span(report.now - $0) } ?? ""),
+        Span(Self.span(report.now - (server.since ?? report.started))),
         Span(check, server.check.map { $0.health < $0.rise } == true ? .bad : .dim),
       ]
   }
