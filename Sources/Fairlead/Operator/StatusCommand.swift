@@ -98,7 +98,7 @@ struct StatusCommand: ParsableCommand {
     var foot: Row = problem.map { [Span($0, .bad)] } ?? [Span("q ends", .dim)]
     if shown.count < rows.count {
       let words = "lines \(shown.lowerBound + 1) to \(shown.upperBound) of \(rows.count)"
-      foot = [Span("\(words): j, k, arrows, Page Up, Page Down", .bold), Span("  ")] + foot
+      foot = [Span("\(words) (arrows, j, k, Page Up/Down)", .bold), Span("  ")] + foot
     }
     return Array(rows[shown]) + [Row(), foot]
   }
