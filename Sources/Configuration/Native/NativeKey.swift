@@ -49,14 +49,8 @@ struct NativeKey<Target> {
   static func interface(_ name: String, _ path: WritableKeyPath<Target, String?>) -> Self {
     Self(
       name, path,
-      read: { reader, value in
-        guard let text = reader.string(value) else { return nil }
-        if text.utf8.count < 16, !text.utf8.contains(where: { $0 <= 32 || $0 == 47 }) {
-          return .some(text)
-        }
-        reader.report(at: value, "an interface name has at most 15 bytes, no blanks and no '/'")
-        return nil
-      }, print: { $0.map { .scalar($0) } })
+      read: { reader, value in reader.interfaceName(value).map { .some($0) } },
+      print: { $0.map { .scalar($0) } })
   }
 
   /// `false` stands for none, where what is inherited may have to be taken back.
