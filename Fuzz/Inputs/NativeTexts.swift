@@ -50,7 +50,8 @@ public struct NativeTexts {
   ]
 
   private static let resolvers = [
-    "{nameservers: 10.0.0.53}", "{resolvConf: true, holdObsolete: 0}", "{}",
+    "{nameservers: 10.0.0.53}", "{nameservers: 10.0.0.53}", "{resolvConf: true, holdObsolete: 0}",
+    "{}",
     "{nameservers: ['[::1]:5353', 10.0.0.1], retries: 1, retryTimeout: 0, holdValid: 9s}",
   ]
 
@@ -117,10 +118,12 @@ public struct NativeTexts {
       for option in [
         "weight: 3", "backup: true", "slowStart: 5s", "sendProxy: v2", "check: false",
         "tcpUserTimeout: 0", "maxQueue: 4", "closeSessionsWhenDown: true",
-        "source: 10.0.0.9", "source: {interface: eth1}", "resolvers: dns", "initAddress: [none]",
-        "track: s0", "track: kubernetes-apiserver/s1",
+        "initAddress: [none]",
         "check: {live: false}", "check: {live: /alive, fall: 2}", "check: {drainOver: 0}",
       ] where random.below(5) == 0 { text += ", \(option)" }
+      // Most servers go without what needs something else in the file.
+      let rare = ["source: 10.0.0.9", "source: {interface: eth1}", "resolvers: dns", "track: s0"]
+      if random.below(8) == 0 { text += ", \(random.pick(rare))" }
       text += "}\n"
     }
     if random.below(3) == 0 { text += random.pick(NativeTexts.checks) + "\n" }
