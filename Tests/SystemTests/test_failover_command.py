@@ -163,9 +163,16 @@ def test_a_drained_node_takes_nothing(make_cluster: MakeCluster) -> None:
     cluster.settle(b)
     b.stop()
     eventually(lambda: cluster.holders() == [], 5, "nobody holds it")
-    assert status(a.directory / "control.sock")["routers"][0]["state"] != "master"
+    router = status(a.directory / "control.sock")["routers"][0]
+    assert router["state"] != "master" and router["health"] == "drained"
     code, out, _ = ask(a, "undrain", "--node")
     assert code == 0 and "no longer drained" in out
+    # The status is told once a second.
+    eventually(
+        lambda: "health" not in status(a.directory / "control.sock")["routers"][0],
+        5,
+        "a router that does not follow the proxy has none",
+    )
     cluster.isolated.add(b.name)
     cluster.settle(a)
     assert ask(a, "drain", "--node", "x")[0] == 64, "a server or this node"

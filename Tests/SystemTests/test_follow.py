@@ -182,7 +182,7 @@ def test_it_leaves_a_node_that_reaches_no_server_and_comes_home(
     first.wait_for_line("Now unhealthy: no server of 'kubernetes-apiserver' is reachable")
     cluster.settle(second)
     assert cluster.client.who(cluster.target) in ("s0", "s1")
-    assert router(first)["priority"] == 72
+    assert (router(first)["priority"], router(first)["health"]) == (72, "unhealthy")
     scene.servers.cut(second)
     cluster.settle(third)
     # The first is well again, but takes nothing from a healthy node before its time.
@@ -194,7 +194,7 @@ def test_it_leaves_a_node_that_reaches_no_server_and_comes_home(
     told = [json.loads(line) for line in call(first, "events", "--json").splitlines()]
     texts = [each["text"] for each in told if each["kind"] == "router"]
     assert "api is now unhealthy: no server of 'kubernetes-apiserver' is reachable" in texts
-    assert router(first)["standing"] == "healthy"
+    assert router(first)["standing"] == router(first)["health"] == "healthy"
 
 
 def test_nobody_moves_when_nobody_reaches_a_server(make_scene: Callable[..., Scene]) -> None:

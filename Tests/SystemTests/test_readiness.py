@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 
+from harness.operators import call
 from harness.readiness import Stage, ended, on
 from harness.waiting import eventually
 
@@ -75,10 +76,12 @@ def test_nobody_ready_fails_open_loudly(stage: Callable[..., Stage]) -> None:
         master.ready = 500
     eventually(lambda: play.backend().get("isFailedOpen"), 5, "failed open")
     assert {play.ask(play.session()) for _ in range(6)} == {"m0", "m1"}
-    play.proxy.wait_for_lines(1, "backend masters fails open", 5)
+    play.proxy.process.stderr.wait_for_text("backend masters fails open", 5)
+    code, out, errors = call(play.proxy.control, "status")
+    assert code == 0 and "0 of 2 ready" in out and "fails open" in out, out + errors
     play.masters[0].ready = 200
     eventually(lambda: play.state(0) == "up", 5, "ready")
-    play.proxy.wait_for_lines(1, "no longer fails open", 5)
+    play.proxy.process.stderr.wait_for_text("no longer fails open", 5)
     found = play.backend()
     assert not found["isFailedOpen"] and found["failOpens"] == 1
 

@@ -36,8 +36,8 @@ struct OperatorOptions: ParsableArguments {
   }
 
   /// Asks for something to be done and prints what the daemon says of it. Ends with status 1 when
-  /// the daemon refuses, with 3 when nobody took virtual addresses that were to be given up, with 4 when there
-  /// may be no other node at all.
+  /// the daemon refuses, with 3 when nobody took virtual addresses that were to be given up, and
+  /// with 4 when there may be no other node at all.
   func carryOut(_ request: ControlRequest, timeout_s: Int = 10) throws {
     let answer = try ask(try connect(), request, timeout_s: timeout_s)
     for message in answer.messages { answer.ok ? Console.print(message) : Console.say(message) }
