@@ -77,7 +77,10 @@ extension TransitionCause {
     case .masterResigned: "master_resigned"
     case .higherPriority: "higher_priority"
     case .higherAddress: "higher_address"
+    case .lowerPriority: "lower_priority"
     case .takenOver: "taken_over"
+    case .orderedHere: "ordered_here"
+    case .orderedAway: "ordered_away"
     }
   }
 }

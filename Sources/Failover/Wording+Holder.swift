@@ -54,9 +54,12 @@ extension RouterHealth {
 
 extension OrderResult: CustomStringConvertible {
   /// A sentence for an operator, for example `api: 10.0.0.132 took over after 0.322 s`.
-  public var description: String {
+  public var description: String { words { "\($0)" } }
+
+  /// The same, with a name for the master's address.
+  public func words(name: (IPAddress) -> String) -> String {
     let time = Wording.seconds(duration_us / 1000 * 1000)
-    let who = master.map { "\($0)" } ?? "another node"
+    let who = master.map(name) ?? "another node"
     let words =
       switch outcome {
       case nil: "done"
@@ -66,7 +69,7 @@ extension OrderResult: CustomStringConvertible {
       case .took: "this node took over after \(time) s"
       case .notTaken:
         "did not come to this node within \(time) s"
-          + (master.map { "; \($0) keeps it" } ?? "")
+          + (master.map { "; \(name($0)) keeps it" } ?? "")
       case .notHolder: "is not on this node"
       case .alreadyHolder: "is on this node already, and stays"
       case .unhealthy: "refused: this node is unhealthy, it could not serve"

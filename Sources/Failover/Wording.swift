@@ -31,8 +31,13 @@ enum Wording {
     case .higherPriority(let priority, let source):
       return "\(IPAddress(source)) has priority \(priority)"
     case .higherAddress(let source): return "\(IPAddress(source)) has the higher address"
+    case .lowerPriority(let priority, let source):
+      return "\(IPAddress(source)) had the lower priority \(priority)"
     case .takenOver(let source):
       return "\(IPAddress(source)) took over while this process did not run"
+    case .orderedHere: return "moved here by an operator"
+    case .orderedAway(let source):
+      return "given away by an operator" + (source.map { ", \(IPAddress($0)) took it" } ?? "")
     }
   }
 

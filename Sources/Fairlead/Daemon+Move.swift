@@ -86,16 +86,22 @@ extension Daemon {
     switch plan.step {
     case .nothing: return ControlAnswer(ok: true, messages: plan.lines)
     case .stepDown(let held):
-      tell(.vipHandover, .notice, "failover: giving up \(held.joined(separator: ", "))")
-      for name in held { results += await half.engine.stepDown(router: name) }
+      for name in held {
+        tellMove(of: name, .notice, "\(name): an operator gives it to another node")
+        results += tellOutcome(await half.engine.stepDown(router: name))
+      }
     case .claim(let wanted):
-      tell(.vipHandover, .notice, "failover: taking \(wanted.joined(separator: ", "))")
-      for name in wanted { results += await half.engine.claim(router: name) }
+      for name in wanted {
+        tellMove(of: name, .notice, "\(name): an operator moves it to this node")
+        results += tellOutcome(await half.engine.claim(router: name))
+      }
     case .withdraw(let names):
-      tell(.vipHandover, .notice, "failover: orders for \(names.joined(separator: ", ")) are over")
-      for name in names { results += await half.engine.withdraw(router: name) }
+      for name in names {
+        tellMove(of: name, .notice, "\(name): what an operator ordered before is over")
+        results += await half.engine.withdraw(router: name)
+      }
     }
-    return outcome(results, after: plan.lines)
+    return answer(results, after: plan.lines)
   }
 
   /// `drain --node` and `undrain --node`.
@@ -105,16 +111,40 @@ extension Daemon {
       isDrained
       ? "this node is drained: any other node takes its virtual addresses, and none comes back"
       : "this node is no longer drained"
-    tell(.vipHandover, .notice, text)
-    logToAll(.notice, text)
-    return outcome(await half.engine.setDrained(isDrained), after: [text])
+    tellMove(of: nil, .notice, text)
+    let results = await half.engine.setDrained(isDrained)
+    if isDrained { _ = tellOutcome(results.filter { $0.outcome != .notHolder }) }
+    return answer(results, after: [text])
   }
 
-  private func outcome(_ results: [OrderResult], after lines: [String]) -> ControlAnswer {
-    let words = results.map { "\($0)" }
+  /// Into the log, the history of events, and the log targets.
+  private func tellMove(
+    of router: String?, _ level: LogLevel, to outcome: String? = nil, _ text: String
+  ) {
+    tell(.vipHandover, level, text, subject: router)
+    record(.vipHandover, .router, of: router, to: outcome, text)
+    logToAll(level, text)
+  }
+
+  /// Whether the address has moved, to whom, and how long that took.
+  private func tellOutcome(_ results: [OrderResult]) -> [OrderResult] {
     for result in results {
-      tell(.vipHandover, result.isSuccess ? .notice : .warning, "\(result)")
+      tellMove(
+        of: result.router, result.isSuccess ? .notice : .warning,
+        to: result.isSuccess ? "done" : "failed", words(result))
     }
+    return results
+  }
+
+  private func words(_ result: OrderResult) -> String {
+    result.words { address in
+      let name = node(of: address).name
+      return name == "\(address)" ? name : "\(name) (\(address))"
+    }
+  }
+
+  private func answer(_ results: [OrderResult], after lines: [String]) -> ControlAnswer {
+    let words = results.map(words)
     let failed = results.filter { !$0.isSuccess }
     var answer = ControlAnswer(
       ok: failed.isEmpty && !results.isEmpty, messages: lines + words)

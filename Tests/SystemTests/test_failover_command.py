@@ -3,6 +3,7 @@ bridge."""
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -32,6 +33,20 @@ def ask(node: Node, *words: str) -> tuple[int, str, str]:
     return call(node.directory / "control.sock", *words, within=30)
 
 
+def told(node: Node) -> list[tuple[str | None, str | None]]:
+    """Subject and outcome of every `vip.handover` that the node remembers."""
+    code, out, errors = ask(node, "events", "--json")
+    assert code == 0, errors
+    events = [json.loads(line) for line in out.splitlines()]
+    moves = [each for each in events if each["event"] == "vip.handover"]
+    return [(each.get("subject"), each.get("to")) for each in moves]
+
+
+def last_move(node: Node) -> tuple[str, str]:
+    move = status(node.directory / "control.sock")["moves"][-1]
+    return move["to"], move["reason"]
+
+
 def address(node: Node) -> str:
     return node.host.addresses[0].split("/")[0]
 
@@ -49,6 +64,9 @@ def test_the_holder_hands_over_and_tells_how_long_it_took(make_cluster: MakeClus
     took = re.search(rf"VI_1: {re.escape(address(b))} took over after (\d[\d.]*) s", out)
     assert took and float(took[1]) < 2, out
     cluster.settle(b)
+    assert told(a) == [("VI_1", None), ("VI_1", "done")], "the order, and how it ended"
+    assert last_move(a)[1].startswith("given away by an operator"), "not a crash"
+    assert last_move(b) == ("master", f"{address(a)} had the lower priority 1")
     code, out, errors = ask(b, "failover", "--dry-run")
     assert code == 0 and re.search(r"another node was heard \d[\d.]* ?s ago", out), out + errors
     code, _, errors = ask(a, "failover")
@@ -66,6 +84,11 @@ def test_a_backup_asks_for_it(make_cluster: MakeCluster) -> None:
     code, out, errors = ask(c, "failover", "--to", address(c), "--vip", "10.0.0.179")
     assert code == 0 and "VI_1: this node took over after" in out, errors
     cluster.settle(c)
+    assert told(c) == [("VI_1", None), ("VI_1", "done")]
+    assert last_move(c) == ("master", "moved here by an operator")
+    (router,) = status(c.directory / "control.sock")["routers"]
+    causes = {(each["state"], each["cause"]) for each in router["transitions"]}
+    assert ("master", "ordered_here") in causes and ("master", "master_down") not in causes
     code, out, _ = ask(c, "failover", "--to", address(c))
     assert code == 0 and "already" in out
 
@@ -76,6 +99,7 @@ def test_nobody_takes_over(make_cluster: MakeCluster) -> None:
     b.stop()
     code, out, errors = ask(a, "failover")
     assert code == 3 and "nobody took it within" in errors, out
+    assert told(a) == [("VI_1", None), ("VI_1", "failed")]
     cluster.isolated.add(b.name)
     cluster.settle(a)
 

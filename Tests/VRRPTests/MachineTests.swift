@@ -75,6 +75,18 @@ import Testing
     #expect(t.hear(0) == "(heardResignation), send 90, advertise=1.000")
   }
 
+  @Test func aLivingMasterThatIsReplacedIsNoDeadOne() {
+    var t = Transcript()
+    _ = t.start()
+    _ = t.hear(90, after_us: 1_000_000)
+    #expect(t.feed(.timer(.masterDown)).hasSuffix("→master lowerPriority"))
+    var late = Transcript()
+    _ = late.start()
+    _ = late.hear(90, after_us: 1_000_000)
+    #expect(late.hear(120, after_us: 1_000_000) == "masterDown=3.609")
+    #expect(late.feed(.timer(.masterDown)).hasSuffix("→master masterDown"), "heard no more")
+  }
+
   @Test func tiesGoToTheHigherAddress() {
     var t = Transcript()
     t.becomeMaster()

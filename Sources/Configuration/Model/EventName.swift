@@ -92,7 +92,7 @@ public enum EventName: String, CaseIterable, Codable, Hashable, Sendable {
     case .vipStopped: "a virtual router is not run any more"
     case .vipPriority: "another priority is advertised"
     case .vipPath: "whether servers can be reached through this node"
-    case .vipHandover: "an operator moves the address"
+    case .vipHandover: "an operator moves the address; how that ended"
     case .vipHeard: "what another router said, when it matters"
     case .vipConflict: "another holder of the address, or a stranger with the same router id"
     case .vipAddress: "an address, route or rule in the kernel that was lost or cannot be set"

@@ -268,6 +268,7 @@ extension RouterLoop {
     if state == .initialize, cause == .recovered { return }
     let name = runtimes[index].router.name
     let faults = runtimes[index].faults.map(\.words)
+    let cause = runtimes[index].holder.cause(cause, to: state)
     let reason = Wording.reason(cause, faults: faults)
     let change = RouterTransition(
       router: name, from: runtimes[index].toldState, to: state, reason: reason,

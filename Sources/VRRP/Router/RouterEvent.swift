@@ -64,8 +64,14 @@ public enum TransitionCause: Equatable, Sendable {
   case higherPriority(UInt8, from: ProtocolAddress)
   /// Equal priority and a higher address.
   case higherAddress(from: ProtocolAddress)
+  /// A living master of a lower priority was let time out.
+  case lowerPriority(UInt8, from: ProtocolAddress)
   /// Somebody took over while this process did not run.
   case takenOver(by: ProtocolAddress)
+  /// An operator has moved the addresses here. No machine says this or the next: `HolderPriority`.
+  case orderedHere
+  /// An operator has moved them away; to whom, when that node was heard.
+  case orderedAway(to: ProtocolAddress?)
 }
 
 /// What is worth a line in the log and changes no state.

@@ -35,7 +35,7 @@ extension VRRPRouter {
       if settings.isGrouped {
         askGroup(at: now_us, emit: emit)
       } else {
-        becomeMaster(masterHasResigned ? .masterResigned : .masterDown, emit: emit)
+        becomeMaster(masterDownCause, emit: emit)
       }
     case (.backup, .groupMaster): becomeMaster(.group, emit: emit)
     case (.backup, .groupBackup): stopWantingMaster(emit: emit)
@@ -158,7 +158,7 @@ extension VRRPRouter {
     }
     guard advert.priority >= priority || leavesAlone(advert.priority, at: now_us, emit: emit) else {
       // Discarded: its silence is what lets the timer run out, and that is the preemption.
-      passedOver = (advert.priority, now_us)
+      passedOver = (advert.priority, source, now_us)
       if remarkedLowerPriority != source {
         remarkedLowerPriority = source
         emit(.remark(.ignoresLowerPriority(advert.priority, from: source)))
@@ -176,6 +176,13 @@ extension VRRPRouter {
     passedOver = nil
     stopWantingMaster(emit: emit)
     restartMasterDown(masterDown_us, at: now_us, emit: emit)
+  }
+
+  /// Why the master-down timer has run out. Nobody was accepted meanwhile; who was passed over was
+  /// there.
+  private var masterDownCause: TransitionCause {
+    if masterHasResigned { return .masterResigned }
+    return passedOver.map { .lowerPriority($0.priority, from: $0.source) } ?? .masterDown
   }
 
   /// A new priority. A master that was passed over, and that is good enough now, has been heard

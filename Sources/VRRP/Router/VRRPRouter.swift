@@ -28,7 +28,7 @@ public struct VRRPRouter: Sendable {
   /// A lower priority that is being ignored has been remarked upon.
   var remarkedLowerPriority: ProtocolAddress?
   /// The last advertisement that was discarded as backup for its lower priority.
-  var passedOver: (priority: UInt8, at_us: Microseconds)?
+  var passedOver: (priority: UInt8, source: ProtocolAddress, at_us: Microseconds)?
 
   public init(_ settings: RouterSettings) {
     self.settings = settings

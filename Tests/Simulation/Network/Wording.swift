@@ -55,8 +55,11 @@ enum Wording {
     case .higherPriority(let priority, let source): "priority \(priority) of \(address(source))"
     case .higherAddress(let source): "same priority and higher address of \(address(source))"
     case .takenOver(let source): "taken over by \(address(source))"
+    case .lowerPriority(let priority, let source):
+      "lower priority \(priority) of \(address(source))"
+    case .orderedAway(let source): "ordered away\(source.map { " to \(address($0))" } ?? "")"
     case .started, .stopped, .owner, .masterDown, .group, .fault, .recovered, .masterResigned,
-      .resigned:
+      .resigned, .orderedHere:
       "\(cause)"
     }
   }
