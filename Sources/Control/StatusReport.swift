@@ -23,6 +23,10 @@ public struct StatusReport: Codable, Equatable, Sendable {
   /// The last changes of state of virtual routers, oldest first.
   public var moves: [MoveReport] = []
   public var frontends: [ProxyReport] = []
+  /// The files that it runs, absolute, and which node of a native file it is: for who asks on this
+  /// machine only.
+  public var files: [String]?
+  public var nativeNode: String?
   public var backends: [BackendReport] = []
 
   public init(program: String, pid: Int, started: Double, now: Double) {

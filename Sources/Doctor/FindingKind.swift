@@ -3,6 +3,7 @@
 
 public enum FindingKind: String, Codable, CaseIterable, Sendable {
   // Configuration
+  case nothingConfigured = "nothing-configured"
   case timeoutsGood = "timeouts-good"
   case timeoutShort = "timeout-short"
   case timeoutMissing = "timeout-missing"
@@ -116,7 +117,7 @@ public enum FindingKind: String, Codable, CaseIterable, Sendable {
       .advertRefused, .peerUnreachable, .arpFlux, .reversePathStrict, .sourcePortsFew,
       .descriptorsFew, .conntrackFull, .unexamined, .haproxyHere:
       .warning
-    case .serverLoop, .addressUnserved, .serverUnresolved, .serverNone,
+    case .nothingConfigured, .serverLoop, .addressUnserved, .serverUnresolved, .serverNone,
       .certificateLacksAddress, .certificateLacksName, .certificateExpired, .certificateEarly,
       .nameUnresolved, .nameElsewhere, .interfaceMissing, .interfaceDown, .interfaceAddressless,
       .addressUnusable, .ipv6Disabled, .addressDuplicate, .addressStranger, .addressStatic,
@@ -129,9 +130,9 @@ public enum FindingKind: String, Codable, CaseIterable, Sendable {
   /// Where it is told, unless its maker knows better.
   public var area: Area {
     switch self {
-    case .timeoutsGood, .timeoutShort, .timeoutMissing, .checkGood, .checkMissing,
-      .checkSuperficial, .checkPath, .checkSlow, .serverSingle, .serverLoop, .addressUnserved,
-      .priorityEqual, .takeover, .takeoverSlow:
+    case .nothingConfigured, .timeoutsGood, .timeoutShort, .timeoutMissing, .checkGood,
+      .checkMissing, .checkSuperficial, .checkPath, .checkSlow, .serverSingle, .serverLoop,
+      .addressUnserved, .priorityEqual, .takeover, .takeoverSlow:
       .configuration
     case .serverReady, .serverUnresolved, .serverUnreachable, .serverWithoutTLS,
       .serverNotReady, .serverSilent, .serverAnonymous, .checkFails, .serverNone:

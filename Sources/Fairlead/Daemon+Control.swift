@@ -72,7 +72,11 @@ extension Daemon {
   /// Looking never waits for what the daemon is busy with; changes take their turn.
   func answer(_ request: ControlRequest) async -> ControlAnswer {
     switch request.command {
-    case .status: return ControlAnswer(ok: true, status: await report())
+    case .status:
+      var status = await report()
+      status.files = files
+      status.nativeNode = thisNode
+      return ControlAnswer(ok: true, status: status)
     case .events: return ControlAnswer(ok: true, events: history.events)
     case .sessions: return await listSessions(request)
     // Its outcome comes from the network: nothing else waits for that.

@@ -184,6 +184,19 @@ actor Daemon {
     return false
   }
 
+  /// What it runs, with absolute names: who asks may be elsewhere. nil without files.
+  var files: [String]? {
+    guard case .files(let files, _) = source else { return nil }
+    guard let folder = getcwd(nil, 0) else { return files }
+    defer { free(folder) }
+    return files.map { $0.hasPrefix("/") ? $0 : String(cString: folder) + "/" + $0 }
+  }
+
+  var hasFiles: Bool {
+    if case .files = source { return true }
+    return false
+  }
+
   /// Reads the files and shows what is wrong with them.
   private func load() -> LoadedConfiguration {
     switch source {

@@ -54,6 +54,11 @@ extension Facts {
 
 extension Illness {
   static let configuration: [Illness] = [
+    Illness(.nothingConfigured) { subject, facts in
+      subject.proxy = nil
+      subject.failover = nil
+      facts.servers = []
+    },
     Illness(.timeoutsGood) { _, _ in },
     Illness(.timeoutShort) { subject, _ in subject.frontend.timeoutClient = .seconds(35) },
     Illness(.timeoutShort) { subject, _ in subject.backend.timeoutTunnel = .seconds(60) },

@@ -12,6 +12,10 @@ import pytest
 
 from harness.certificates import Authority
 from harness.doctor import FILE, LONG, NODE, PEER, SERVERS, VIRTUAL, Ward
+from harness.ports import free_port
+from harness.process import ManagedProcess, run
+from harness.proxies import FAIRLEAD
+from harness.waiting import eventually
 
 pytestmark = pytest.mark.fairlead_only
 
@@ -272,3 +276,35 @@ def test_exit_codes_of_the_command(ward: Ward, tmp_path: Path) -> None:
     assert code == 1
     report = json.loads(out)
     assert report["version"] == 1 and report["listened"] == 0.2 and report["node"] == "one"
+
+
+def test_without_files_those_of_the_daemon_are_examined(tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text(
+        f"nodes: {{one: 192.0.2.1, two: 192.0.2.2}}\n"
+        f"frontends: [{{name: edge, listen: 127.0.0.1:{free_port()}}}]\n"
+        f"servers: [{{name: gone, address: 127.0.0.1:{free_port()}}}]\n"
+    )
+    control = tmp_path / "control.sock"
+    # By a relative name, which means something else to whoever asks.
+    words = ["run", "--http", "none", "--control", str(control), "--node", "two", "other.yaml"]
+    daemon = ManagedProcess(["env", "-C", str(tmp_path), str(FAIRLEAD), *words])
+    verify = [str(FAIRLEAD), "verify", "--json", "--control", str(control)]
+    try:
+        eventually(lambda: "process.ready" in daemon.stderr.text, 10, "the daemon runs")
+        code, out, errors = run(verify, 30)
+        assert code == 2 and f"has: {tmp_path}/other.yaml" in errors, errors
+        report = json.loads(out)
+        assert report["node"] == "two"
+        assert "server-none" in {each["finding"] for each in report["findings"]}
+    finally:
+        daemon.kill()
+    code, out, errors = run(verify, 30)
+    assert (code, out) == (3, "") and "no fairlead answers" in errors
+    assert run([*verify, str(tmp_path / "other.yaml")], 30)[0] == 64
+
+
+def test_nothing_to_examine_is_a_problem(ward: Ward) -> None:
+    text = "global\n  maxconn 100\ndefaults\n  mode tcp\n"
+    found = ward.verify(files=[ward.file(text, "haproxy.cfg")])
+    assert found.code == 2
+    assert "fairlead run" in found.one("nothing-configured")["remedy"]

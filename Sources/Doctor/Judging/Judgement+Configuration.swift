@@ -13,6 +13,14 @@ extension Judgement {
   static let slowTakeover_s = 3.0
 
   static func configuration(_ subject: Subject, _ facts: Facts) -> [Finding] {
+    if subject.frontends.isEmpty, subject.routers.isEmpty {
+      return [
+        Finding(
+          .nothingConfigured, "files",
+          "no frontend that runs and no virtual router is in them: nothing could be examined",
+          remedy: "Name the files that 'fairlead run' gets: 'fairlead verify FILE…'.")
+      ]
+    }
     var findings: [Finding] = []
     for backend in subject.apiBackends {
       findings += timeouts(of: backend, subject)

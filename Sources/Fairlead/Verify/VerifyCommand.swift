@@ -3,24 +3,17 @@
 import ArgumentParser
 import Configuration
 import Doctor
-import Glibc
 
 struct VerifyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
     abstract: "Examines this node, its servers and its network, and says what to mend.",
     discussion: """
-      Reads the same files as `run`, and needs no daemon; beside a running one it looks at that \
-      one's privileges and limits. Nothing is changed. Hearing adverts and asking for addresses \
-      needs root. Every finding is explained in Documentation/verify.md. Exit status 0: nothing \
+      Reads the files that are named, or those of the daemon that runs here. It needs no daemon; \
+      beside a running one it looks at that one's privileges and limits. Nothing is changed. \
+      Hearing adverts and asking for addresses needs root. Every finding is explained in Documentation/verify.md. Exit status 0: nothing \
       to mend. 1: warnings. 2: problems. 3: the files cannot be used.
       """)
-
-  /// Used when no file is named: the native file, or else the other two.
-  static let usualFiles = (
-    native: "/etc/fairlead/fairlead.yaml",
-    others: ["/etc/haproxy/haproxy.cfg", "/etc/keepalived/keepalived.conf"]
-  )
 
   @Option(
     help: "Which node of a fairlead.yaml this machine is; it finds itself otherwise.",
@@ -43,11 +36,20 @@ struct VerifyCommand: AsyncParsableCommand {
       valueName: "seconds"))
   var listen: Double?
 
+  @Option(
+    help: ArgumentHelp(
+      "The control socket of the daemon whose files are examined; by default the usual one, if a"
+        + " daemon answers there.", valueName: "path"), completion: .file())
+  var control: String?
+
   @Argument(
     help: ArgumentHelp(
       "A fairlead.yaml, or haproxy.cfg and keepalived.conf files or directories.",
       discussion:
-        "Without any: \(usualFiles.native), or \(usualFiles.others.joined(separator: " "))."))
+        """
+        Without any: those of the daemon that runs here; without one \
+        \(VerifiedFiles.usual.native), or \(VerifiedFiles.usual.others.joined(separator: " ")).
+        """))
   var files: [String] = []
 
   func validate() throws {
@@ -55,15 +57,21 @@ struct VerifyCommand: AsyncParsableCommand {
       let range = Limits.askedListening_s
       throw ValidationError("--listen is \(range.lowerBound) to \(Int(range.upperBound)) seconds")
     }
+    if control != nil, !files.isEmpty {
+      throw ValidationError("name files, or with --control the daemon that has them")
+    }
   }
 
   func run() async throws {
-    let files = files.isEmpty ? Self.filesOfThisMachine() : files
-    if files.isEmpty {
+    let chosen =
+      files.isEmpty
+      ? try VerifiedFiles.ofThisMachine(control: control, node: node)
+      : VerifiedFiles(files: files, node: node)
+    if chosen.files.isEmpty {
       Console.say("error: no files: name those that `fairlead run` gets")
       throw ExitCode(3)
     }
-    let loaded = ConfigurationLoader.load(files, node: node)
+    let loaded = ConfigurationLoader.load(chosen.files, node: chosen.node)
     Console.show(loaded.diagnostics)
     loaded.problems.forEach(Console.say)
     guard let halves = loaded.halves else {
@@ -87,11 +95,5 @@ struct VerifyCommand: AsyncParsableCommand {
     case .warning: throw ExitCode(1)
     case .problem: throw ExitCode(2)
     }
-  }
-
-  private static func filesOfThisMachine() -> [String] {
-    func exists(_ path: String) -> Bool { access(path, R_OK) == 0 }
-    if exists(usualFiles.native) { return [usualFiles.native] }
-    return usualFiles.others.filter(exists)
   }
 }
