@@ -8,6 +8,8 @@ public struct ControlEvent: Codable, Equatable, Sendable {
   public enum Kind: String, Codable, Sendable {
     /// The daemon started.
     case start
+    /// It is about to end: it drains, or stops.
+    case stop
     case router, server, reload
     /// A backend without a ready server uses others, or does so no longer.
     case failOpen = "fail-open"

@@ -10,7 +10,7 @@ extension Daemon {
   /// Looks again, and tells the routers when something has changed. What lasts only for a moment
   /// is left to them.
   func observePath() {
-    guard engine != nil else { return }
+    guard engine != nil, !isEnding else { return }
     let problem: String?
     switch pathFinding {
     case .unknown: return

@@ -72,6 +72,8 @@ actor Daemon {
   var httpSettings: HTTPSettings?
   /// Everything has started, and nothing has been told to end.
   var isServing = false
+  /// What happens from now on happens because the daemon ends.
+  var isEnding = false
   let history = EventHistory()
   let started = WallClock.now
   /// Every node of a native file, and the name of this one; empty and nil for other files.
@@ -151,11 +153,8 @@ actor Daemon {
     notify(.ready)
     for await event in events {
       switch event {
-      case .signal(.sigterm), .signal(.sigint):
-        await stop()
-        return 0
-      case .signal where !hasFiles:
-        await stop()
+      case .signal(let signal) where signal == .sigterm || signal == .sigint || !hasFiles:
+        await stop(.signal(signal))
         return 0
       case .signal(.sigusr1) where engine == nil:
         describeFailover()
@@ -178,11 +177,6 @@ actor Daemon {
   }
 
   // MARK: Start
-
-  var hasFiles: Bool {
-    if case .files = source { return true }
-    return false
-  }
 
   /// What it runs, with absolute names: who asks may be elsewhere. nil without files.
   var files: [String]? {
@@ -330,11 +324,12 @@ actor Daemon {
   /// Stops accepting and waits for the sessions, for at most `hard-stop-after`.
   private func drain() async -> Int32 {
     isServing = false
+    isEnding = true
+    tellDraining()
     // Clients go where new sessions are taken.
     await stopFailover()
     engine?.drain()
     health?.stop()
-    tell(.processDraining, .notice, "draining: no new sessions; ends with the last one")
     let clock = ContinuousClock()
     let end = configuration.global.hardStopAfter.map { clock.now + $0 }
     let post = self.post
@@ -347,17 +342,14 @@ actor Daemon {
     defer { ticker.cancel() }
     for await event in events {
       switch event {
-      case .signal(.sigterm), .signal(.sigint):
-        await stop()
+      case .signal(let signal) where signal == .sigterm || signal == .sigint:
+        await stop(.signal(signal))
         return 0
       case .signal:
         let left = engine?.process.sessions.load(ordering: .relaxed) ?? 0
         let isLate = end.map { clock.now >= $0 } ?? false
         if left == 0 || isLate {
-          if isLate, left > 0 {
-            tell(.processStopping, .warning, "hard-stop-after: ending \(left) sessions")
-          }
-          await stop(drained: true)
+          await stop(left > 0 ? .hardStop : .drained)
           return 0
         }
       case .request(_, let answer):
@@ -368,9 +360,12 @@ actor Daemon {
     return 0
   }
 
-  private func stop(drained: Bool = false) async {
+  /// Without a cause it never ran, and why is told elsewhere.
+  private func stop(_ cause: StopCause? = nil) async {
     isServing = false
+    isEnding = true
     notify(.stopping)
+    if let cause { tellStopping(cause) }
     await stopFailover()
     await stopHTTP()
     await stopControl()
@@ -378,9 +373,10 @@ actor Daemon {
     health = nil  // Its loop ends below; asking it for a snapshot then would never return.
     names.stop()
     engine?.stop()
-    if drained { logStopped() }
+    if cause == .drained || cause == .hardStop { logStopped() }
     hub?.stop()
     if let path = configuration.global.pidFile { unlink(path) }
     try? await group.shutdownGracefully()
+    if cause != nil { tell(.processStopped, .notice, "fairlead has stopped") }
   }
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -197,7 +198,24 @@ def test_events_as_they_happen_and_afterwards(pair: Pair) -> None:
         assert code == 0 and len(out.splitlines()) == 4
         assert "masters/b is down (Layer4 connection problem" in out
         pair.proxy.stop()
-        assert follower.wait(5) == 1, "the daemon's end ends it"
+        assert follower.wait(5) == 0, "the daemon told that it ends"
+        last = json.loads(follower.stdout.lines[-1])
+        assert (last["event"], last["kind"]) == ("process.stopping", "stop")
+        assert re.fullmatch(r"stopping on SIG\w+: 0 sessions end now", last["text"])
+    finally:
+        follower.kill()
+
+
+def test_who_follows_a_daemon_that_is_killed_hears_no_end(pair: Pair) -> None:
+    follower = ManagedProcess(
+        [str(FAIRLEAD), "events", "--follow", "--control", str(pair.proxy.control)]
+    )
+    try:
+        assert follower.stdout is not None
+        follower.stdout.wait_for_text("process.ready", 5)
+        pair.proxy.process.kill()
+        assert follower.wait(5) == 1
+        assert "ended the connection" in follower.stderr.text
     finally:
         follower.kill()
 

@@ -66,6 +66,8 @@ def test_every_line_has_a_name(tmp_path: Path, form: str) -> None:
     finally:
         process.kill()
     lines = process.stderr.lines
+    assert "process.stopping" in lines[-2] and "SIGTERM" in lines[-2], lines[-3:]
+    assert "process.stopped" in lines[-1]
     if form == "json":
         found = [json.loads(line) for line in lines]
         names = [each["event"] for each in found]

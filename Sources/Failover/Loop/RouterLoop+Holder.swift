@@ -146,7 +146,9 @@ extension RouterLoop {
 
   // MARK: Words
 
+  /// Of a router that ends nothing is worth a line any more.
   private func sayStanding(_ index: Int) {
+    guard !isEnding, !isDeleting else { return }
     let words = standing(index)
     guard words != runtimes[index].saidStanding else { return }
     runtimes[index].saidStanding = words

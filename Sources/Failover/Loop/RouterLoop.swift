@@ -169,6 +169,7 @@ final class RouterLoop {
     for message in mailbox.take() {
       switch message {
       case .tracked(let report): take(report)
+      case .path where isEnding: break
       case .path(let observation): see(observation)
       case .order(_, _, let answer) where isEnding: answer([])
       case .order(let event, let router, let answer):

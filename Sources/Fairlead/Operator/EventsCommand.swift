@@ -1,6 +1,7 @@
 // `fairlead events`: what changed, and with --follow what changes, one line each.
 
 import ArgumentParser
+import Configuration
 import Control
 import Glibc
 
@@ -10,7 +11,8 @@ struct EventsCommand: ParsableCommand {
     abstract: "Prints state changes of virtual routers and servers, and reloads.",
     discussion: """
       The last \(ControlLimits.history), oldest first; with --follow also those that come, until \
-      Ctrl-C or the end of the daemon (exit status 1). \(OperatorOptions.exitCodes)
+      Ctrl-C or the end of the daemon, with status 0 if it tells its end (process.stopping). \
+      \(OperatorOptions.exitCodes)
       """)
   @OptionGroup var options: OperatorOptions
 
@@ -25,16 +27,21 @@ struct EventsCommand: ParsableCommand {
     // Following waits as long as it takes.
     let request = ControlRequest(.events, follow: follow)
     var answer = try options.ask(client, request, timeout_s: follow ? 0 : 10)
+    var isEndTold = false
     while true {
       guard answer.ok else {
         answer.messages.forEach(Console.say)
         throw ExitCode(1)
       }
-      for event in answer.events ?? [] { Console.print(try line(event)) }
+      for event in answer.events ?? [] {
+        Console.print(try line(event))
+        if event.event == EventName.processStopping.rawValue { isEndTold = true }
+      }
       guard follow else { return }
       do throws(ControlError) {
         answer = try client.answer()
       } catch {
+        if isEndTold { return }
         Console.say("error: \(error)")
         throw ExitCode(1)
       }
