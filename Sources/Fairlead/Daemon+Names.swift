@@ -17,8 +17,51 @@ extension Daemon {
   }
 
   func handle(_ event: ResolutionEvent, section: String) {
+    take(names.changes(for: event, section: section, in: configuration))
+  }
+
+  // MARK: Names without an address
+
+  /// Says which servers run without an address, and looks their names up until they have one.
+  /// Names with `resolvers` have those for it.
+  func awaitNames() {
+    nameSearch?.cancel()
+    nameSearch = nil
+    let waiting = names.waiting(in: configuration)
+    guard !waiting.isEmpty else { return }
+    for (reference, host) in waiting {
+      let name = "\(reference.backend)/\(reference.server)"
+      tell(
+        .serverMaintenance, .warning,
+        "server \(name): could not resolve address '\(host)'; it is in maintenance, and looked up"
+          + " again every \(Self.nameInterval_s) s", subject: name)
+    }
+    let post = self.post
+    nameSearch = Task {
+      var left = Set(waiting.map(\.host))
+      while !left.isEmpty {
+        try? await Task.sleep(for: .seconds(Self.nameInterval_s))
+        for host in left.sorted() {
+          let address = await SystemResolver.lookUp(host)
+          if Task.isCancelled { return }
+          guard let address else { continue }
+          left.remove(host)
+          post.yield(.nameFound(host, address))
+        }
+      }
+    }
+  }
+
+  /// Between two times that a name without an address is looked up.
+  private static var nameInterval_s: Int { 5 }
+
+  func adopt(_ address: IPAddress, for host: String) {
+    take(names.found(address, for: host, in: configuration))
+  }
+
+  private func take(_ changes: [AddressChange]) {
     guard let engine, let hub else { return }
-    for change in names.changes(for: event, section: section, in: configuration) {
+    for change in changes {
       do {
         try engine.apply(configuration, addresses: names.addresses) { frontend in
           hub.binding(for: frontend, global: configuration.global)

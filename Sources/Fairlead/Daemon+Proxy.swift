@@ -59,7 +59,8 @@ extension Daemon {
     guard let engine, let hub, let health else { return "not started" }
     let resolved: [ServerReference: Configuration.SocketAddress]
     do {
-      resolved = try await NameWatch.initialAddresses(of: new, known: names.addresses)
+      resolved = try await NameWatch.initialAddresses(
+        of: new, known: names.addresses, isNative: isNative)
     } catch {
       return "\(error)"
     }
@@ -81,6 +82,7 @@ extension Daemon {
     configuration = logged
     forgetRemovedServers()
     await synchroniseAvailability(resolved)
+    awaitNames()
     observePath()
     applyLimit(new.global)
     return nil

@@ -20,6 +20,8 @@ enum DaemonEvent: Sendable {
   case signal(UnixSignal)
   case health(HealthEvent)
   case resolution(section: String, ResolutionEvent)
+  /// A name that had no address at the start has one.
+  case nameFound(String, IPAddress)
   case slowStart(ServerReference, permille: Int, ramp: Int)
   case drainStep(ServerReference, ramp: Int)
   case request(ControlRequest, answer: @Sendable (ControlAnswer) -> Void)
@@ -57,6 +59,8 @@ actor Daemon {
   var health: HealthChecker?
   let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
   var names = NameWatch()
+  /// Looks up names that have no address yet.
+  var nameSearch: Task<Void, Never>?
   var ramps: [ServerReference: Int] = [:]
   var configuration = ProxyConfiguration()
   var failover: FailoverHalf?
@@ -79,6 +83,8 @@ actor Daemon {
   /// Every node of a native file, and the name of this one; empty and nil for other files.
   var nodes: [FailoverSituation.Node] = []
   var thisNode: String?
+  /// The files that were read last are a native file.
+  var isNative = false
   /// A planned move has not come to its end.
   var isMoving = false
   /// The last changes of state of virtual routers, oldest first.
@@ -168,6 +174,7 @@ actor Daemon {
         handle(event)
         notify(.health(event))
       case .resolution(let section, let event): handle(event, section: section)
+      case .nameFound(let host, let address): adopt(address, for: host)
       case .slowStart(let server, let permille, let ramp):
         continueSlowStart(server, permille: permille, ramp: ramp)
       case .drainStep(let server, let ramp): continueDrain(server, ramp: ramp)
@@ -198,6 +205,7 @@ actor Daemon {
       return LoadedConfiguration(halves: LoadedConfiguration.Halves(proxy: configuration))
     case .files(let files, let node):
       let loaded = ConfigurationLoader.load(files, node: node)
+      isNative = loaded.document != nil
       show(loaded.diagnostics)
       for problem in loaded.problems { tell(.configurationProblem, .err, problem) }
       return loaded
@@ -371,6 +379,7 @@ actor Daemon {
     await stopControl()
     health?.stop()
     health = nil  // Its loop ends below; asking it for a snapshot then would never return.
+    nameSearch?.cancel()
     names.stop()
     engine?.stop()
     if cause == .drained || cause == .hardStop { logStopped() }

@@ -11,10 +11,12 @@ struct UnresolvableServer: Error, CustomStringConvertible {
   let server: ServerReference
   let host: String
   let origin: String
+  /// In a native file, where waiting is the default.
+  let isNative: Bool
   var description: String {
     (origin.isEmpty ? "" : origin + ": ")
       + "server \(server.backend)/\(server.server): could not resolve address '\(host)';"
-      + " 'init-addr none' starts without it"
+      + " \(isNative ? "'none' at the end of 'initAddress'" : "'init-addr none'") starts without it"
   }
 }
 
@@ -34,33 +36,60 @@ struct NameWatch {
   /// Addresses to begin with. Names keep what they had (`init-addr last`).
   static func initialAddresses(
     of configuration: ProxyConfiguration,
-    known: [ServerReference: Configuration.SocketAddress]
+    known: [ServerReference: Configuration.SocketAddress], isNative: Bool
   ) async throws -> [ServerReference: Configuration.SocketAddress] {
     var result: [ServerReference: Configuration.SocketAddress] = [:]
-    for backend in configuration.backends where !backend.isDisabled {
-      for server in backend.servers {
-        let reference = ServerReference(backend: backend.name, server: server.name)
-        if let numeric = server.numericAddress {
-          result[reference] = numeric
-          continue
-        }
-        guard case .name(let host) = server.host else { continue }
-        var last: IPAddress?
-        if case .ip(let address, _) = known[reference] { last = address }
-        let found = last
-        let initial = await Task.detached {
-          SystemResolver.initialAddress(of: server, last: found)
-        }.value
-        switch initial {
-        case .address(let address): result[reference] = .ip(address, port: server.fixedPort)
-        case .deferred: break
-        case .unresolvable:
-          throw UnresolvableServer(
-            server: reference, host: host, origin: server.origin.description)
-        }
+    var lookups: [(ServerReference, Server, Task<SystemResolver.InitialAddress, Never>)] = []
+    for (reference, server) in configuration.allServers {
+      if let numeric = server.numericAddress { result[reference] = numeric }
+      guard server.numericAddress == nil, server.hostName != nil else { continue }
+      var last: IPAddress?
+      if case .ip(let address, _) = known[reference] { last = address }
+      // Side by side: where DNS is dead each takes its time.
+      let task = Task { [last] in
+        await SystemResolver.lookUpInitialAddress(of: server, last: last)
+      }
+      lookups.append((reference, server, task))
+    }
+    for (reference, server, task) in lookups {
+      switch await task.value {
+      case .address(let address): result[reference] = .ip(address, port: server.fixedPort)
+      case .deferred: break
+      case .unresolvable where SystemResolver.mayWait(server, isNative: isNative): break
+      case .unresolvable:
+        throw UnresolvableServer(
+          server: reference, host: server.hostName ?? "", origin: server.origin.description,
+          isNative: isNative)
       }
     }
     return result
+  }
+
+  /// Servers without `resolvers` that run without an address, with their names.
+  func waiting(
+    in configuration: ProxyConfiguration
+  ) -> [(reference: ServerReference, host: String)] {
+    configuration.allServers.compactMap { reference, server in
+      guard server.resolvers == nil, addresses[reference] == nil, let host = server.hostName
+      else { return nil }
+      return (reference, host)
+    }
+  }
+
+  /// A name that servers have waited for has an address. Those servers, with it.
+  mutating func found(
+    _ address: IPAddress, for host: String, in configuration: ProxyConfiguration
+  ) -> [AddressChange] {
+    let waiting = Set(waiting(in: configuration).filter { $0.host == host }.map(\.reference))
+    return configuration.allServers.filter { waiting.contains($0.0) }.map { reference, server in
+      let new = Configuration.SocketAddress.ip(address, port: server.fixedPort)
+      addresses[reference] = new
+      let log = HealthLog(reference, isBackup: server.isBackup, logsChecks: false)
+      let changed = log.changesAddress(from: nil, to: "\(address)", by: "the system's resolver")
+      return AddressChange(
+        server: reference, model: server, address: new,
+        lines: [changed] + log.regainsAddress(host: host))
+    }
   }
 
   /// Watches the names of servers with `resolvers`.
@@ -155,6 +184,12 @@ struct NameWatch {
 }
 
 extension Server {
+  /// nil when its address is a number, or no IP address at all.
+  var hostName: String? {
+    if case .name(let host) = host { return host }
+    return nil
+  }
+
   /// The port, or 0 when it follows the client's.
   var fixedPort: UInt16 {
     if case .fixed(let port) = port { return port }

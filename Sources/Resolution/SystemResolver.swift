@@ -44,6 +44,22 @@ public enum SystemResolver {
     case unresolvable
   }
 
+  /// Whether a server whose name has no address is waited for: it asks for that with `none`, or is
+  /// in a native file and does not say otherwise.
+  public static func mayWait(_ server: Server, isNative: Bool) -> Bool {
+    server.initAddress.contains(.none) || (isNative && server.initAddress == [.last, .libc])
+  }
+
+  /// `initialAddress` on a thread of NIO's pool; the caller's executor is not blocked.
+  public static func lookUpInitialAddress(
+    of server: Server, last: IPAddress? = nil
+  ) async -> InitialAddress {
+    let found = try? await NIOThreadPool.singleton.runIfActive {
+      initialAddress(of: server, last: last)
+    }
+    return found ?? .unresolvable
+  }
+
   /// Tries `init-addr` in order. Blocks as `lookUpBlocking` does.
   /// - Parameter last: the address before a reload or from a state file, if known.
   public static func initialAddress(

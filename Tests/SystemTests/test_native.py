@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.cluster import VIRTUAL, Cluster
+from harness.operators import call
 from harness.ports import free_port
 from harness.process import ManagedProcess
 from harness.proxies import FAIRLEAD, REPOSITORY
@@ -261,3 +262,27 @@ def test_a_password_is_warned_of_with_its_place(tmp_path: Path) -> None:
     )
     assert f"fairlead.yaml:{number}:15: warning: virtualAddresses[0].password" in checked.stderr
     assert "after more than 3s" in checked.stderr
+
+
+def test_a_name_without_an_address_does_not_stop_the_start(tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 localhost\n")
+    file = tmp_path / "fairlead.yaml"
+    file.write_text(
+        f"frontends: [{{listen: 127.0.0.1:{free_port()}}}]\n"
+        f"servers: [{{name: late, address: late.test:{free_port()}}}]\ncheck: false\n"
+    )
+    control = tmp_path / "control.sock"
+    mount = f'mount --bind {hosts} /etc/hosts && exec "$0" "$@"'
+    run = [str(FAIRLEAD), "run", "--http", "none", "--control", str(control), str(file)]
+    daemon = ManagedProcess(["unshare", "-m", "sh", "-c", mount, *run])
+    try:
+        eventually(lambda: "process.ready" in daemon.stderr.text, 30, "it starts")
+        assert "could not resolve address 'late.test'; it is in maintenance" in daemon.stderr.text
+        assert '"state":"maintenance"' in call(control, "status", "--json")[1].replace(" ", "")
+        with hosts.open("a") as more:
+            more.write("127.0.0.1 late.test\n")
+        eventually(lambda: "from (none) to 127.0.0.1" in daemon.stderr.text, 30, "it is found")
+        assert '"state":"up"' in call(control, "status", "--json")[1].replace(" ", "")
+    finally:
+        daemon.kill()

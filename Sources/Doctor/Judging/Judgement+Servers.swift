@@ -1,12 +1,13 @@
 // Servers, the names that lead to the endpoint, and clocks.
 
 import Configuration
+import Resolution
 
 extension Judgement {
   // MARK: Servers
 
   static func servers(_ subject: Subject, _ facts: Facts) -> [Finding] {
-    var findings = facts.servers.flatMap(server)
+    var findings = facts.servers.flatMap { server($0, subject) }
     for backend in subject.backends {
       let own = facts.servers.filter { $0.reference.backend == backend.name }
       guard !own.isEmpty, !own.contains(where: \.isConnected) else { continue }
@@ -21,13 +22,25 @@ extension Judgement {
     return findings
   }
 
-  private static func server(_ facts: ServerFacts) -> [Finding] {
+  /// Whether `run` starts although the server's name has no address.
+  private static func mayWait(_ facts: ServerFacts, _ subject: Subject) -> Bool {
+    let backend = subject.backends.first { $0.name == facts.reference.backend }
+    let server = backend?.servers.first { $0.name == facts.reference.server }
+    return server.map {
+      SystemResolver.mayWait($0, isNative: subject.document != nil)
+    } ?? false
+  }
+
+  private static func server(_ facts: ServerFacts, _ subject: Subject) -> [Finding] {
     let name = facts.name
     switch facts.connection {
     case .unresolved(let host):
       return [
         Finding(
-          .serverUnresolved, name, "the name '\(host)' has no address here: 'run' will not start",
+          .serverUnresolved, name,
+          "the name '\(host)' has no address here: "
+            + (mayWait(facts, subject)
+              ? "it gets no sessions until it has one" : "'run' will not start"),
           remedy: "Add it to DNS or /etc/hosts, or write the address in its place.")
       ]
     case .failed(let reason):
