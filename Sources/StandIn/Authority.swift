@@ -8,7 +8,7 @@ import X509
 /// A certificate authority: one of its own for one set of stand-in servers, or a given one.
 public struct Authority: Sendable {
   /// What certificates are valid for beyond now, before and after, seconds.
-  private static let validSeconds: (before: Double, after: Double) = (3600, 7 * 86400)
+  private static let validSeconds: (before: Double, after: Double) = (3600, 100 * 86400)
 
   private let key: Certificate.PrivateKey
   private let certificate: Certificate
