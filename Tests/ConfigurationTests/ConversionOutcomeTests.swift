@@ -11,6 +11,7 @@ import Testing
     "haproxy/missing-lf": "Missing LF on last line",
     "haproxy/mistakes": "",
     "haproxy/rhel-default": "only 'mode tcp' is supported",
+    "keepalived/includes": "no file matches",
     "keepalived/leftovers": "'net_namespace' is not supported",
     "keepalived/refused": "has no 'interface'",
   ]

@@ -122,7 +122,7 @@ import Testing
       if !leads { named.append("frontend \(frontend.name) is not carried") }
       return !leads
     }
-    if wanted.frontends.isEmpty { named.append("nothing is left") }
+    if wanted.frontends.isEmpty { named.append("nothing to convert") }
     #expect(conversion.notes.count == named.count, "\(conversion.notes)")
     for (note, name) in zip(conversion.notes, named) { #expect(note.contains(name)) }
     guard !wanted.frontends.isEmpty else { return }

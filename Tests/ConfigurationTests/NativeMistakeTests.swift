@@ -131,7 +131,7 @@ struct Mistake: Sendable, CustomTestStringConvertible {
       "timeout client: 3h",
       "8:5 error: frontends[0].timeout client: unknown key; known here: name, listen, backend, "
         + "idleTimeout, keepalive, maxConnections, acceptProxy, interface, closeTimeout, backlog, "
-        + "sessionsPerSecond, resetOnClose"),
+        + "sessionsPerSecond, resetOnClose, disabled, log"),
     more("listen: 0.0.0.0:6444", "8:5 error: 'listen' is already there, in line 7"),
     Mistake(
       "{name: m1, ", "{name: m1, name: m3, ", "9:16 error: 'name' is already there, in line 9"),
@@ -152,7 +152,8 @@ struct Mistake: Sendable, CustomTestStringConvertible {
       "8:18 error: check.timeout: a time needs its unit: 5ms, 5s, 5m or 5h"),
     Mistake(
       "servers:", "check: {type: htpps}\nservers:",
-      "8:15 error: check.type: expected one of https, http, tls, tcp; did you mean 'https'?"),
+      "8:15 error: check.type: expected one of https, http, tls, tcp, handshake; did you "
+        + "mean 'https'?"),
     Mistake(
       "servers:", "check: https\nservers:", "8:8 error: check: expected 'key: value' lines"),
     Mistake(
@@ -269,8 +270,8 @@ struct Mistake: Sendable, CustomTestStringConvertible {
       "7:13 error: frontends[0].listen: the port is missing, such as 0.0.0.0:6443"),
     Mistake(
       "0.0.0.0:6443", "lb-1:6443",
-      "7:13 error: frontends[0].listen: expected a numeric address or '*' to listen on, not "
-        + "'lb-1'"),
+      "7:13 error: frontends[0].listen: a listening address is numeric: replace 'lb-1' in "
+        + "'lb-1:6443'"),
     Mistake("name: m2", "name: m1", "10:12 error: servers[1].name: a server 'm1' is already there"),
     Mistake(
       "10.0.0.12", "10.0.0.11",
@@ -310,8 +311,12 @@ struct Mistake: Sendable, CustomTestStringConvertible {
 
   // MARK: other files
 
+  private static let empty =
+    "0:0 error: the file is empty: a fairlead.yaml has 'frontends' and 'servers', or 'nodes' and "
+    + "'virtualAddresses', or all of these; 'fairlead init' writes one"
+
   @Test(arguments: [
-    ("", "0:0 error: the file is empty"), ("# later\n", "0:0 error: the file is empty"),
+    ("", empty), ("# later\n", empty),
     (
       "global\n  maxconn 100\ndefaults\n  mode tcp\nfrontend a\n  bind :80\n",
       "1:1 error: expected 'key: value' lines"

@@ -209,15 +209,15 @@ private let failoverOnly = header + "virtualAddresses: [10.0.0.179/26]\n"
       served("address: 10.0.0.1:1, initAddress: lats"), "3:38 servers[0].initAddress: expected last"
     ),
     (
-      served("address: 10.0.0.1:1, check: {type: tcp, alpn: h2}"), "3:3 servers[0]: its check: 'ver"
+      served("address: 10.0.0.1:1, check: {type: tcp, alpn: h2}"), "3:32 servers[0].check: 'ver"
     ),
     (
       served("address: 10.0.0.1:1, check: {type: http, rules: [send], path: /x}"),
-      "3:3 servers[0]: its check: 'rules' say what is asked"
+      "3:32 servers[0].check: 'rules' say what is asked"
     ),
     (
       served("address: 10.0.0.1:1, check: {type: tcp, rules: [connect default, connect ssl]}"),
-      "3:3 servers[0]: its check: rules mix 'connect ssl'"
+      "3:32 servers[0].check: rules mix 'connect ssl'"
     ),
   ]) func sentence(_ text: String, _ expected: String) {
     let result = native(text)
