@@ -11,8 +11,9 @@ struct VerifyCommand: AsyncParsableCommand {
     discussion: """
       Reads the files that are named, or those of the daemon that runs here. It needs no daemon; \
       beside a running one it looks at that one's privileges and limits. Nothing is changed. \
-      Hearing adverts and asking for addresses needs root. Every finding is explained in Documentation/verify.md. Exit status 0: nothing \
-      to mend. 1: warnings. 2: problems. 3: the files cannot be used.
+      Hearing adverts and asking for addresses needs root. Every finding is explained in \
+      Documentation/verify.md. Exit status 0: nothing to mend. 1: warnings. 2: problems. 3: the \
+      files cannot be used.
       """)
 
   @Option(
