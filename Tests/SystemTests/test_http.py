@@ -308,7 +308,7 @@ def test_the_usual_place_may_be_taken(addresses: list[str]) -> None:
     [
         ("{listen: '0.0.0.0:9601'}", "can be reached from other machines"),
         ("{token: short}", "a token is 16 to 512"),
-        ("{listen: nowhere}", "expected an address and a port"),
+        ("{listen: nowhere}", "the port is missing"),
         ("{tls: {certificate: /nowhere.pem}}", "a certificate and its key"),
         ("{tls: {certificate: /nowhere.pem, key: /nowhere.key}}", "cannot be used"),
         ("{lisen: 9601}", "did you mean 'listen'"),

@@ -170,7 +170,7 @@ def test_init_takes_servers_without_a_name(tmp_path: Path) -> None:
     assert "\n  - 127.0.0.1:7442\n" in made.stdout
     made = fairlead("init", "-", "--server", "127.0.0.1", cwd=tmp_path)
     assert made.returncode == 1
-    assert "servers[0]: expected an address or a name, and a port" in made.stderr
+    assert "servers[0]: the port is missing" in made.stderr
 
 
 GROUP = 4242
