@@ -131,7 +131,7 @@ def test_a_planned_stop_resets_everybody_first(pair: Callable[..., Pair], family
     said = both.first.lines_with("(VI_1) reset ")
     assert len(said) == 1
     # Whoever came by once more before the address had gone is counted as well.
-    count = int(said[0].split()[2])
+    count = int(said[0].partition("reset ")[2].split()[0])
     output = both.first.process.stdout if both.first.process else None
     assert output is not None
     assert len([line for line in output.lines if " KD " in line]) >= count >= COUNT
