@@ -174,6 +174,27 @@ enum NativeAddress {
     return nil
   }
 
+  /// Addresses to hold, each once. `objection`: what is wrong with one beside the first.
+  static func allHeld(
+    _ reader: NativeReader, _ value: NativeValue, most: (count: Int, problem: String),
+    _ objection: (_ first: VirtualAddress, _ held: VirtualAddress) -> String?
+  ) -> [VirtualAddress]? {
+    var found: [VirtualAddress] = []
+    for element in reader.elements(value, acceptsOne: true) {
+      guard let held = held(reader, element) else { continue }
+      if found.contains(where: { $0.address == held.address }) {
+        reader.report(at: element, "this address is already there")
+      } else if let problem = found.first.flatMap({ objection($0, held) }) {
+        reader.report(at: element, problem)
+      } else {
+        found.append(held)
+      }
+    }
+    if found.count <= most.count { return found }
+    reader.report(at: value, most.problem)
+    return nil
+  }
+
   /// `10.0.0.179/26`; without a length the address alone.
   static func prefixed(
     _ reader: NativeReader, _ value: NativeValue

@@ -49,7 +49,7 @@ extension NativeCheck {
   mutating func readRules(_ reader: NativeReader, _ value: NativeValue) {
     guard let rules else { return }
     var places = [value]
-    if let own = reader.node(value, "rules") {
+    if let own = value.child("rules") {
       guard own.node.sequence != nil else { return }
       places = reader.elements(own)
       // One that was refused has been reported.

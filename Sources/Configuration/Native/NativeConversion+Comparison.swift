@@ -65,37 +65,28 @@ extension NativeConversion {
     _ got: FailoverConfiguration
   ) {
     let wanted = node.configuration
-    func missing(_ what: String) { notes.append("\(node.file): \(what): not carried") }
-    for script in wanted.scripts {
-      guard let made = got.scripts.first(where: { $0.name == script.name }) else {
-        missing("script \(script.name)")
-        continue
+    func compare<Thing>(
+      _ kind: String, _ wanted: [Thing], _ got: [Thing], _ called: KeyPath<Thing, String>,
+      _ origin: (Thing) -> String = { _ in "" }
+    ) {
+      for thing in wanted {
+        let what = "\(kind) \(thing[keyPath: called])"
+        if let made = got.first(where: { $0[keyPath: called] == thing[keyPath: called] }) {
+          difference("\(name), \(what)", origin(thing), thing, made)
+        } else {
+          notes.append("\(node.file): \(what): not carried")
+        }
       }
-      difference("\(name), script \(script.name)", "", script, made)
     }
-    for file in wanted.files {
-      guard let made = got.files.first(where: { $0.name == file.name }) else {
-        missing("file \(file.name)")
-        continue
-      }
-      difference("\(name), file \(file.name)", "", file, made)
+    compare("script", wanted.scripts, got.scripts, \.name)
+    compare("file", wanted.files, got.files, \.name)
+    compare("process", wanted.processes, got.processes, \.name)
+    let groups = wanted.groups.map { group in
+      var group = group
+      group.members = group.members.map { groupNames[name]?[$0] ?? $0 }
+      return group
     }
-    for process in wanted.processes {
-      guard let made = got.processes.first(where: { $0.name == process.name }) else {
-        missing("process \(process.name)")
-        continue
-      }
-      difference("\(name), process \(process.name)", "", process, made)
-    }
-    for group in wanted.groups {
-      guard let made = got.groups.first(where: { $0.name == group.name }) else {
-        missing("sync group \(group.name)")
-        continue
-      }
-      var wanted = group
-      wanted.members = group.members.map { groupNames[name]?[$0] ?? $0 }
-      difference("\(name), sync group \(group.name)", group.origin.description, wanted, made)
-    }
+    compare("sync group", groups, got.groups, \.name) { $0.origin.description }
     var (statics, made) = (FailoverConfiguration(), FailoverConfiguration())
     (statics.staticAddresses, made.staticAddresses) = (wanted.staticAddresses, got.staticAddresses)
     (statics.staticRoutes, made.staticRoutes) = (wanted.staticRoutes, got.staticRoutes)
@@ -107,17 +98,28 @@ extension NativeConversion {
   mutating func difference<Value>(
     _ what: String, _ origin: String, _ wanted: Value, _ got: Value
   ) {
-    let quiet = ["isListen", "origin"]
-    for (a, b) in zip(Mirror(reflecting: wanted).children, Mirror(reflecting: got).children) {
-      guard let label = a.label, !quiet.contains(label) else { continue }
-      let (was, now) = (String(describing: a.value), String(describing: b.value))
-      guard NativeConversion.plain(was) != NativeConversion.plain(now) else { continue }
-      let short = was.utf8.count <= 60 && now.utf8.count <= 60
+    for (label, was, now) in NativeConversion.differing(wanted, got, but: ["isListen", "origin"]) {
       note(
         Origin(origin),
         "\(what): \(label) is not carried as written"
-          + (short ? " (\(was) becomes \(now))" : ""))
+          + NativeConversion.shown(was, now, " (\(was) becomes \(now))"))
     }
+  }
+
+  /// Stored properties whose texts differ, places aside.
+  static func differing<Value>(
+    _ a: Value, _ b: Value, but ignored: Set<String>
+  ) -> [(label: String, a: String, b: String)] {
+    zip(Mirror(reflecting: a).children, Mirror(reflecting: b).children).compactMap { x, y in
+      guard let label = x.label, !ignored.contains(label) else { return nil }
+      let texts = (String(describing: x.value), String(describing: y.value))
+      return plain(texts.0) == plain(texts.1) ? nil : (label, texts.0, texts.1)
+    }
+  }
+
+  /// Values are told only if both are short.
+  static func shown(_ a: String, _ b: String, _ text: String) -> String {
+    a.utf8.count <= 60 && b.utf8.count <= 60 ? text : ""
   }
 
   /// Places are no difference.

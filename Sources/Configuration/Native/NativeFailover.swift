@@ -133,23 +133,11 @@ public struct NativeVirtualAddress: Equatable, Sendable {
   private static func readAddresses(
     _ reader: NativeReader, _ value: NativeValue
   ) -> [VirtualAddress]? {
-    var found: [VirtualAddress] = []
-    for element in reader.elements(value, acceptsOne: true) {
-      guard let held = NativeAddress.held(reader, element) else { continue }
-      if found.contains(where: { $0.address == held.address }) {
-        reader.report(at: element, "this address is already there")
-      } else if let first = found.first, first.address.family != held.address.family {
-        reader.report(
-          at: element, "one entry holds addresses of one family; make an entry of its own")
-      } else {
-        found.append(held)
-      }
+    NativeAddress.allHeld(reader, value, most: (90, "an advert holds 90 addresses at most")) {
+      first, held in
+      first.address.family == held.address.family
+        ? nil : "one entry holds addresses of one family; make an entry of its own"
     }
-    if found.count > 90 {
-      reader.report(at: value, "an advert holds 90 addresses at most")
-      return nil
-    }
-    return found
   }
 
   private static func readMembers(_ reader: NativeReader, _ value: NativeValue) -> [Member]?? {

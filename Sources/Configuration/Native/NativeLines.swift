@@ -11,25 +11,27 @@ enum NativeLines {
   static func routes<Target>(
     _ name: String, _ path: WritableKeyPath<Target, [VirtualRoute]>
   ) -> NativeKey<Target> {
-    NativeKey(
-      name, path,
-      read: { reader, value in
-        reader.elements(value, acceptsOne: true).compactMap {
-          read(reader, $0, in: "static_routes")?.staticRoutes.first
-        }
-      }, print: { .list($0.map { .scalar(KeepalivedPrinter.route($0)) }) })
+    lines(name, path, in: "static_routes", \.staticRoutes, KeepalivedPrinter.route)
   }
 
   static func rules<Target>(
     _ name: String, _ path: WritableKeyPath<Target, [VirtualRule]>
   ) -> NativeKey<Target> {
+    lines(name, path, in: "static_rules", \.staticRules, KeepalivedPrinter.rule)
+  }
+
+  /// `made`: what the dialect makes of a line of `block`.
+  private static func lines<Target, Line>(
+    _ name: String, _ path: WritableKeyPath<Target, [Line]>, in block: String,
+    _ made: KeyPath<FailoverConfiguration, [Line]>, _ text: @escaping (Line) -> String
+  ) -> NativeKey<Target> {
     NativeKey(
       name, path,
       read: { reader, value in
         reader.elements(value, acceptsOne: true).compactMap {
-          read(reader, $0, in: "static_rules")?.staticRules.first
+          read(reader, $0, in: block)?[keyPath: made].first
         }
-      }, print: { .list($0.map { .scalar(KeepalivedPrinter.rule($0)) }) })
+      }, print: { .list($0.map { .scalar(text($0)) }) })
   }
 
   static func print(_ addresses: [VirtualAddress]) -> NativeOutput? {

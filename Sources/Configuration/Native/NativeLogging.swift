@@ -112,7 +112,7 @@ struct NativeLogging {
         target.contents = usualContents(destination)
         return target
       }
-      let names = reader.node(element, "to")
+      let names = element.child("to")
       if let to = names, let destination = readDestination(reader, to) {
         target.format = usualFormat(destination)
         target.contents = usualContents(destination)
@@ -184,16 +184,5 @@ struct NativeLogging {
         guard let value = key.print(target) else { return nil }
         return key.name != "to" && value == key.print(usual) ? nil : (key.name, value)
       })
-  }
-}
-
-extension NativeReader {
-  /// The value of one key of a mapping, unread.
-  func node(_ value: NativeValue, _ key: String) -> NativeValue? {
-    guard let mapping = value.node.mapping else { return nil }
-    for (name, node) in mapping where name.scalar?.string == key {
-      return NativeValue(node: node, path: "\(value.path).\(key)")
-    }
-    return nil
   }
 }

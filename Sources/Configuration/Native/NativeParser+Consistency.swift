@@ -136,7 +136,7 @@ extension NativeParser {
       own.append(address)
     }
     if others.contains(where: { $0.name == frontend.name }) {
-      let hint = reader.node(value, "name") == nil ? "; give a 'name'" : ""
+      let hint = value.child("name") == nil ? "; give a 'name'" : ""
       reader.report(
         at: value["name"], "a frontend '\(frontend.name)' is already there" + hint)
     }

@@ -299,7 +299,7 @@ struct NativeParser {
       } else if !name.isEmpty, proxy.backend(named: name) != nil {
         reader.report(at: element["name"], "a backend '\(name)' is already there")
       }
-      let check = reader.node(element, "check")
+      let check = element.child("check")
       proxy.backends.append(assemble(draft, at: element, check: check, before, logging))
     }
   }
@@ -333,7 +333,7 @@ struct NativeParser {
         }
       } else {
         reader.read(element, into: &server, with: NativeServer.keys)
-        if reader.node(element, "address") == nil, reader.errorCount == before {
+        if element.child("address") == nil, reader.errorCount == before {
           reader.report(at: element, "'address' is missing")
         }
         if server.model.name.isEmpty {
@@ -344,7 +344,7 @@ struct NativeParser {
       if server.model.track?.backend == "" { server.model.track?.backend = backend.name }
       if server.model.track != nil {
         // Its state is the other's.
-        if let own = reader.node(element, "check"), own.text != "false" {
+        if let own = element.child("check"), own.text != "false" {
           reader.report(at: own, "a server that tracks another has no check of its own")
         }
         server.check = nil

@@ -9,11 +9,16 @@ struct NativeValue {
 
   /// The text of a scalar; nil for lists and mappings.
   var text: String? { node.scalar?.string }
-  /// What stands behind a key of a mapping, or the value itself.
-  subscript(key: String) -> NativeValue {
-    guard let pair = node.mapping?.first(where: { $0.key.string == key }) else { return self }
+  /// What stands behind a key of a mapping, unread; nil when there is none.
+  func child(_ key: String) -> NativeValue? {
+    guard let pair = node.mapping?.first(where: { $0.key.scalar?.string == key }) else {
+      return nil
+    }
     return NativeValue(node: pair.value, path: path.isEmpty ? key : "\(path).\(key)")
   }
+
+  /// What stands behind a key of a mapping, or the value itself.
+  subscript(key: String) -> NativeValue { child(key) ?? self }
 
   /// Nothing stands behind the key, or `null`.
   var isEmpty: Bool {

@@ -68,20 +68,7 @@ extension NativeVirtualAddress {
   static func readExtra(
     _ reader: NativeReader, _ value: NativeValue
   ) -> [VirtualAddress]? {
-    var found: [VirtualAddress] = []
-    for element in reader.elements(value, acceptsOne: true) {
-      guard let held = NativeAddress.held(reader, element) else { continue }
-      if found.contains(where: { $0.address == held.address }) {
-        reader.report(at: element, "this address is already there")
-      } else {
-        found.append(held)
-      }
-    }
-    guard found.count <= 255 else {
-      reader.report(at: value, "255 addresses at most")
-      return nil
-    }
-    return found
+    NativeAddress.allHeld(reader, value, most: (255, "255 addresses at most")) { _, _ in nil }
   }
 
   static func printExtra(_ addresses: [VirtualAddress]) -> NativeOutput? {

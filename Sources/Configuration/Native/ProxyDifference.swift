@@ -10,15 +10,12 @@ extension ProxyConfiguration {
       _ what: String, _ a: Value, _ aPlace: String, _ b: Value, _ bPlace: String,
       without ignored: Set<String> = []
     ) {
-      for (x, y) in zip(Mirror(reflecting: a).children, Mirror(reflecting: b).children) {
-        guard let label = x.label, !ignored.contains(label), label != "origin" else { continue }
-        let here = NativeConversion.plain(String(describing: x.value))
-        let there = NativeConversion.plain(String(describing: y.value))
-        guard here != there else { continue }
-        let short = here.utf8.count <= 60 && there.utf8.count <= 60
+      let found = NativeConversion.differing(a, b, but: ignored.union(["origin"]))
+      for (label, x, y) in found {
+        let (here, there) = (NativeConversion.plain(x), NativeConversion.plain(y))
         result.append(
           "\(aPlace): \(what): \(label) differs from \(bPlace)"
-            + (short ? " (\(here), there \(there))" : ""))
+            + NativeConversion.shown(here, there, " (\(here), there \(there))"))
       }
     }
     func pair<Thing>(
